@@ -1,0 +1,77 @@
+//! The seam to stateful rules: signals become detections.
+//!
+//! A [`Detector`] is one rule's plan, shared and immutable. Each of the virtual shards asks it for
+//! a [`DetectorShard`], the state of the keys that shard owns:
+//!
+//! ```text
+//! for batch in batches {                      // in order
+//!     for shard in shards_with_signals { for rule in shard { rule.step(&context, signals, &mut out) } }
+//! }
+//! ```
+//!
+//! A shard never blocks, never fails and sees every signal once. Nobody else touches its state.
+
+use thiserror::Error;
+
+use crate::detection::Detection;
+use crate::signal::Signals;
+use crate::time::{Span, Timestamp};
+
+/// When detections are handed out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Emission {
+    /// As they arise and change: provisional, open, superseded, withdrawn, closed.
+    Live,
+    /// Once, when the episode is closed (`scan`, `replay`).
+    Closed,
+}
+
+/// What a step needs to know besides its signals.
+#[derive(Clone, Copy, Debug)]
+pub struct StepContext {
+    /// The tenant's watermark after this step: no event at or before it is still expected.
+    pub watermark: Timestamp,
+    /// How far behind the watermark an event may still add or revise.
+    pub grace: Span,
+    /// When detections are handed out.
+    pub emission: Emission,
+}
+
+/// A snapshot that does not fit the detector it is given to.
+#[derive(Debug, Error)]
+#[error("the snapshot of rule state cannot be read: {0}")]
+pub struct SnapshotError(pub String);
+
+/// One stateful rule.
+pub trait Detector: Send + Sync {
+    /// Fresh state for one shard. `seed` keys the hash tables of attacker-chosen strings.
+    fn shard(&self, seed: u64) -> Box<dyn DetectorShard>;
+}
+
+/// The state of one rule in one shard.
+pub trait DetectorShard: Send {
+    /// Takes in signals of this rule and advances to the context's watermark.
+    fn step(&mut self, context: &StepContext, signals: &Signals, range: &[u32], out: &mut Vec<Detection>);
+
+    /// All state as bytes: restoring them and going on gives what going on without would have.
+    fn snapshot(&self) -> Vec<u8>;
+
+    /// Replaces all state by a snapshot's.
+    ///
+    /// # Errors
+    /// [`SnapshotError`] when the bytes are not a snapshot of this detector; the state is then
+    /// unchanged.
+    fn restore(&mut self, bytes: &[u8]) -> Result<(), SnapshotError>;
+
+    /// Keys held now, and keys dropped at a bound so far.
+    fn usage(&self) -> Usage;
+}
+
+/// How much state a shard holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Keys held now.
+    pub keys: u64,
+    /// Keys dropped because a bound was reached.
+    pub evicted: u64,
+}

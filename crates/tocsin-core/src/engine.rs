@@ -1,0 +1,365 @@
+//! The engine: batches in, detections out. Pure, deterministic, the same for the daemon, `scan`,
+//! `replay`, tests and benches.
+//!
+//! It has two halves. [`MatchStage`] is data-parallel: any number of workers, each with its own,
+//! turn event batches into [`MatchedBatch`]es. [`Correlator`] takes those in order and owns all
+//! state. [`Engine::step`] is both in a row.
+
+use std::sync::Arc;
+
+use crate::batch::{EventBatch, Notes, RawBatch, TenantId};
+use crate::checkpoint::{Checkpoint, CheckpointError};
+use crate::detection::Detection;
+use crate::detector::{Emission, StepContext, Usage};
+use crate::key;
+use crate::matcher::{Matcher, RuleMatch};
+use crate::offset::PartitionId;
+use crate::plan::Plan;
+use crate::shard::{SHARDS, Shard, shard_of};
+use crate::signal::{Signal, Signals};
+use crate::time::{Span, Timestamp};
+use crate::watermark::Watermarks;
+
+/// How the engine treats time.
+#[derive(Clone, Copy, Debug)]
+pub struct EngineConfig {
+    /// How far behind the newest event of its partition an event may come and still count fully.
+    pub lateness: Span,
+    /// How far behind the watermark an event may still add or revise.
+    pub grace: Span,
+    /// When detections are handed out.
+    pub emission: Emission,
+    /// Latest time an event may claim; beyond it the event gets its ingest time.
+    pub latest: Timestamp,
+}
+
+impl Default for EngineConfig {
+    fn default() -> EngineConfig {
+        EngineConfig {
+            lateness: Span::seconds(60),
+            grace: Span::seconds(300),
+            emission: Emission::Live,
+            latest: Timestamp::MAX,
+        }
+    }
+}
+
+/// A signal and what its worker could not know yet.
+#[derive(Clone, Copy, Debug)]
+struct Unplaced {
+    signal: Signal,
+    /// Newest event time of the batch up to and with this event.
+    newest_in_batch: Timestamp,
+    time_from_ingest: bool,
+}
+
+/// What a worker made of a batch.
+#[derive(Debug)]
+pub struct MatchedBatch {
+    /// The raw records, for evidence.
+    pub raw: RawBatch,
+    /// Every stateless match, in order of event, then rule; the event is given by its record.
+    pub matches: Vec<RuleMatch>,
+    /// Number of events (weights not applied).
+    pub events: u64,
+    /// Events with each note of [`Notes::ALL`].
+    pub notes: [u64; Notes::ALL.len()],
+    /// Events a correlation could not count because a field of its key is missing.
+    pub without_key: u64,
+    /// Records that could not be read.
+    pub quarantined: Vec<crate::batch::Quarantined>,
+    signals: Vec<Unplaced>,
+    keys: Vec<u8>,
+    newest: Timestamp,
+}
+
+/// The data-parallel half: matching and keys. One per worker.
+pub struct MatchStage {
+    plan: Arc<Plan>,
+    matcher: Box<dyn Matcher>,
+    latest: Timestamp,
+}
+
+impl MatchStage {
+    /// A stage for one worker.
+    #[must_use]
+    pub fn new(plan: Arc<Plan>, config: &EngineConfig) -> MatchStage {
+        let matcher = (plan.matcher)();
+        MatchStage { plan, matcher, latest: config.latest }
+    }
+
+    /// Matches a batch and forms the signals of stateful rules.
+    pub fn step(&mut self, mut batch: EventBatch) -> MatchedBatch {
+        let mut notes = [0; Notes::ALL.len()];
+        for event in &mut batch.events {
+            if event.time > self.latest && !event.notes.time_from_ingest() {
+                event.notes.insert(Notes::TIME_CLAMPED);
+            }
+            if event.notes != Notes::default() {
+                for (count, (note, _)) in notes.iter_mut().zip(Notes::ALL) {
+                    *count += u64::from(event.notes.contains(note));
+                }
+            }
+        }
+        let mut matches = Vec::new();
+        self.matcher.matches(&batch, &mut matches);
+        let mut out = MatchedBatch {
+            matches: Vec::new(),
+            events: batch.events.len() as u64,
+            notes,
+            without_key: 0,
+            quarantined: std::mem::take(&mut batch.quarantined),
+            signals: Vec::new(),
+            keys: Vec::new(),
+            newest: Timestamp::MIN,
+            raw: RawBatch::default(),
+        };
+        self.form_signals(&batch, &matches, &mut out);
+        for found in &mut matches {
+            found.event = batch.events[found.event as usize].record;
+        }
+        out.matches = matches;
+        out.raw = batch.raw;
+        out
+    }
+
+    fn form_signals(&self, batch: &EventBatch, matches: &[RuleMatch], out: &mut MatchedBatch) {
+        let mut newest = Timestamp::MIN;
+        let mut next_event = 0;
+        for found in matches {
+            let upto = found.event as usize + 1;
+            newest = newest_of(&batch.events[next_event..upto], newest);
+            next_event = upto;
+            let event = &batch.events[found.event as usize];
+            for route in &self.plan.rules[found.rule.index()].routes {
+                let key_start = out.keys.len() as u32;
+                if !key::append(batch, event, &route.key, route.missing, &mut out.keys) {
+                    out.without_key += 1;
+                    continue;
+                }
+                let signal = Signal {
+                    rule: route.rule,
+                    role: route.role,
+                    late_behind: None,
+                    time: event.time,
+                    position: batch.raw.position(event.record),
+                    weight: event.weight,
+                    key_start,
+                    key_len: out.keys.len() as u32 - key_start,
+                };
+                let time_from_ingest = event.notes.time_from_ingest();
+                out.signals.push(Unplaced { signal, newest_in_batch: newest, time_from_ingest });
+            }
+        }
+        out.newest = newest_of(&batch.events[next_event..], newest);
+    }
+}
+
+fn newest_of(events: &[crate::batch::Event], so_far: Timestamp) -> Timestamp {
+    let timed = events.iter().filter(|event| !event.notes.time_from_ingest());
+    timed.map(|event| event.time).fold(so_far, Timestamp::max)
+}
+
+/// The stateful half: watermarks and shards. It sees batches in order, one at a time.
+pub struct Correlator {
+    plan: Arc<Plan>,
+    config: EngineConfig,
+    tenants: Vec<Watermarks>,
+    shards: Vec<Shard>,
+    routed: Vec<Vec<u32>>,
+    ticked: Timestamp,
+}
+
+/// What one step gave.
+#[derive(Debug, Default)]
+pub struct Output {
+    /// Detections that arose or changed.
+    pub detections: Vec<Detection>,
+    /// Events too far behind the watermark for any window.
+    pub late_dropped: u64,
+}
+
+impl Correlator {
+    /// An empty correlator.
+    #[must_use]
+    pub fn new(plan: Arc<Plan>, config: EngineConfig) -> Correlator {
+        Correlator {
+            plan,
+            config,
+            tenants: Vec::new(),
+            shards: (0..SHARDS).map(|_| Shard::default()).collect(),
+            routed: vec![Vec::new(); SHARDS],
+            ticked: Timestamp::MIN,
+        }
+    }
+
+    /// Makes a partition known, so that the watermark waits for its first event.
+    pub fn expect(&mut self, tenant: TenantId, partition: PartitionId) {
+        self.watermarks(tenant).expect(partition);
+    }
+
+    /// Takes in one batch.
+    pub fn step(&mut self, batch: &mut MatchedBatch) -> Output {
+        let (tenant, partition) = (batch.raw.tenant, batch.raw.partition);
+        let mut output = Output::default();
+        let mut signals = Signals {
+            tenant,
+            list: Vec::with_capacity(batch.signals.len()),
+            keys: std::mem::take(&mut batch.keys),
+        };
+        for unplaced in std::mem::take(&mut batch.signals) {
+            match self.place(tenant, partition, unplaced) {
+                Some(signal) => signals.list.push(signal),
+                None => output.late_dropped += 1,
+            }
+        }
+        self.watermarks(tenant).observe(partition, batch.newest);
+        let watermark = self.advance(tenant);
+        self.route(tenant, &signals);
+        let context = self.context(watermark);
+        for (shard, mine) in self.shards.iter_mut().zip(&mut self.routed) {
+            if !mine.is_empty() {
+                shard.step(&self.plan, &context, &signals, mine, &mut output.detections);
+                mine.clear();
+            }
+        }
+        self.tick(watermark, &mut output);
+        output
+    }
+
+    /// A partition has ended.
+    pub fn leave(&mut self, tenant: TenantId, partition: PartitionId) -> Output {
+        let mut output = Output::default();
+        self.watermarks(tenant).leave(partition);
+        let watermark = self.advance(tenant);
+        self.tick(watermark, &mut output);
+        output
+    }
+
+    /// The watermark of a tenant.
+    #[must_use]
+    pub fn watermark(&self, tenant: TenantId) -> Timestamp {
+        self.tenants.get(tenant.0 as usize).map_or(Timestamp::MIN, Watermarks::reached)
+    }
+
+    /// How much state there is.
+    #[must_use]
+    pub fn usage(&self) -> Usage {
+        self.shards.iter().map(Shard::usage).fold(Usage::default(), |sum, one| Usage {
+            keys: sum.keys + one.keys,
+            evicted: sum.evicted + one.evicted,
+        })
+    }
+
+    /// All state as one cut.
+    #[must_use]
+    pub fn checkpoint(&self) -> Checkpoint {
+        Checkpoint {
+            tenants: self.tenants.clone(),
+            ticked: self.ticked,
+            shards: self.shards.iter().map(Shard::snapshot).collect(),
+        }
+    }
+
+    /// Replaces all state by a checkpoint's.
+    ///
+    /// # Errors
+    /// [`CheckpointError`] when it does not fit this rule set; the state is then unchanged.
+    pub fn restore(&mut self, checkpoint: &Checkpoint) -> Result<(), CheckpointError> {
+        if checkpoint.shards.len() != SHARDS {
+            return Err(CheckpointError::Shards(checkpoint.shards.len()));
+        }
+        let mut shards = Vec::with_capacity(SHARDS);
+        for snapshot in &checkpoint.shards {
+            let mut shard = Shard::default();
+            shard.restore(&self.plan, snapshot)?;
+            shards.push(shard);
+        }
+        self.shards = shards;
+        self.tenants.clone_from(&checkpoint.tenants);
+        self.ticked = checkpoint.ticked;
+        Ok(())
+    }
+
+    /// Gives a signal its time and tells whether it is late; `None` when it is too late to count.
+    fn place(&mut self, tenant: TenantId, partition: PartitionId, unplaced: Unplaced) -> Option<Signal> {
+        let (lateness, grace) = (self.config.lateness, self.config.grace);
+        let watermarks = self.watermarks(tenant);
+        watermarks.observe(partition, unplaced.newest_in_batch);
+        let mut signal = unplaced.signal;
+        if unplaced.time_from_ingest {
+            signal.time = watermarks.newest(partition).max(Timestamp(0));
+        }
+        let watermark = watermarks.advance(lateness);
+        if signal.time <= watermark {
+            signal.late_behind = Some(watermark);
+            if signal.time < watermark.minus(grace) {
+                return None;
+            }
+        }
+        Some(signal)
+    }
+
+    fn route(&mut self, tenant: TenantId, signals: &Signals) {
+        for (index, signal) in signals.list.iter().enumerate() {
+            let shard = shard_of(tenant, signal.rule, signals.key(signal));
+            self.routed[shard].push(index as u32);
+        }
+    }
+
+    fn advance(&mut self, tenant: TenantId) -> Timestamp {
+        let lateness = self.config.lateness;
+        self.watermarks(tenant).advance(lateness)
+    }
+
+    /// Lets time pass in all shards, at most once a second of event time: a shard without signals
+    /// has only expiry to do.
+    fn tick(&mut self, watermark: Timestamp, output: &mut Output) {
+        let due = watermark == Timestamp::MAX || watermark >= self.ticked.plus(Span::seconds(1));
+        if due {
+            self.ticked = watermark;
+            let context = self.context(watermark);
+            for shard in &mut self.shards {
+                shard.tick(&context, &mut output.detections);
+            }
+        }
+    }
+
+    fn context(&self, watermark: Timestamp) -> StepContext {
+        StepContext { watermark, grace: self.config.grace, emission: self.config.emission }
+    }
+
+    fn watermarks(&mut self, tenant: TenantId) -> &mut Watermarks {
+        let index = tenant.0 as usize;
+        if self.tenants.len() <= index {
+            self.tenants.resize_with(index + 1, Watermarks::default);
+        }
+        &mut self.tenants[index]
+    }
+}
+
+/// Both halves in a row, for one thread.
+pub struct Engine {
+    matching: MatchStage,
+    correlator: Correlator,
+}
+
+impl Engine {
+    /// An engine without state.
+    #[must_use]
+    pub fn new(plan: Arc<Plan>, config: EngineConfig) -> Engine {
+        let matching = MatchStage::new(Arc::clone(&plan), &config);
+        Engine { matching, correlator: Correlator::new(plan, config) }
+    }
+
+    /// Takes in one batch of events.
+    pub fn step(&mut self, batch: EventBatch) -> Output {
+        let mut matched = self.matching.step(batch);
+        self.correlator.step(&mut matched)
+    }
+
+    /// The stateful half.
+    pub fn correlator(&mut self) -> &mut Correlator {
+        &mut self.correlator
+    }
+}

@@ -1,0 +1,455 @@
+//! State per group key: order, episodes, expiry. One [`Keyed`] is one rule in one shard.
+//!
+//! Events wait, sorted, until the watermark has passed them; then the rule's [`Machine`] sees them
+//! in total order. Everything final comes from that pass alone, which is why order of arrival,
+//! batch cuts and workers cannot show in the result. A provisional answer is the same pass run
+//! ahead on a copy.
+//!
+//! Keys are visited when an event touches them or their deadline comes, never all at once.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use ahash::RandomState;
+use hashbrown::HashTable;
+use serde::{Deserialize, Serialize};
+
+use crate::batch::TenantId;
+use crate::detection::{Detection, Evidence, Phase};
+use crate::detector::{DetectorShard, Emission, SnapshotError, StepContext, Usage};
+use crate::limits::{EVIDENCE_IDS_MAX, KEYS_PER_SHARD_MAX, PENDING_ENTRIES_MAX};
+use crate::machine::{Contributing, Entry, Machine};
+use crate::matcher::RuleIdx;
+use crate::offset::Position;
+use crate::signal::{Signal, Signals};
+use crate::time::{Span, Timestamp};
+
+/// Width of one bucket of the expiry wheel, as a power of two in nanoseconds (about a second).
+const WHEEL_SHIFT: u32 = 30;
+
+/// An alert in the making: [t0, end) of one key.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Episode {
+    t0: Timestamp,
+    end: Timestamp,
+    completing: Position,
+    first_seen: Timestamp,
+    last_seen: Timestamp,
+    count: u64,
+    in_window: u64,
+    evidence: Vec<Evidence>,
+    late: bool,
+    changed: bool,
+}
+
+/// What a provisional detection said, to notice when it no longer holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Claim {
+    t0: Timestamp,
+    completing: Position,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct KeyState<S> {
+    tenant: TenantId,
+    key: Box<[u8]>,
+    /// Entries the watermark has not passed when they were last looked at, in total order.
+    waiting: VecDeque<Entry>,
+    newest: Timestamp,
+    machine: S,
+    episode: Option<Episode>,
+    claim: Option<Claim>,
+    /// Bucket of the wheel this key stands in.
+    bucket: i64,
+}
+
+/// One rule's state in one shard, driven by its machine.
+pub struct Keyed<M: Machine> {
+    machine: Arc<M>,
+    rule: RuleIdx,
+    episode: Span,
+    hasher: RandomState,
+    index: HashTable<u32>,
+    states: Vec<Option<KeyState<M::State>>>,
+    free: Vec<u32>,
+    wheel: BTreeMap<i64, Vec<u32>>,
+    evicted: u64,
+    touched: Vec<u32>,
+    scratch: Vec<Entry>,
+}
+
+impl<M: Machine> Keyed<M> {
+    /// Empty state. `seed` keys the hash of attacker-chosen strings.
+    #[must_use]
+    pub fn new(machine: Arc<M>, rule: RuleIdx, episode: Span, seed: u64) -> Keyed<M> {
+        Keyed {
+            machine,
+            rule,
+            episode,
+            hasher: RandomState::with_seeds(seed, !seed, seed.rotate_left(32), 0x9E37_79B9_7F4A_7C15),
+            index: HashTable::new(),
+            states: Vec::new(),
+            free: Vec::new(),
+            wheel: BTreeMap::new(),
+            evicted: 0,
+            touched: Vec::new(),
+            scratch: Vec::new(),
+        }
+    }
+
+    /// The slot of a key, created if it is new.
+    fn slot(&mut self, tenant: TenantId, key: &[u8]) -> u32 {
+        let hash = self.hasher.hash_one((tenant, key));
+        let states = &self.states;
+        let found = self.index.find(hash, |slot| {
+            states[*slot as usize].as_ref().is_some_and(|s| s.tenant == tenant && *s.key == *key)
+        });
+        if let Some(slot) = found {
+            return *slot;
+        }
+        if self.index.len() >= KEYS_PER_SHARD_MAX {
+            self.evict_next_to_expire();
+        }
+        let state = KeyState {
+            tenant,
+            key: key.into(),
+            waiting: VecDeque::new(),
+            newest: Timestamp::MIN,
+            machine: M::State::default(),
+            episode: None,
+            claim: None,
+            bucket: i64::MIN,
+        };
+        let slot = match self.free.pop() {
+            Some(slot) => {
+                self.states[slot as usize] = Some(state);
+                slot
+            }
+            None => {
+                self.states.push(Some(state));
+                (self.states.len() - 1) as u32
+            }
+        };
+        self.enter(slot, hash);
+        slot
+    }
+
+    fn enter(&mut self, slot: u32, hash: u64) {
+        let (states, hasher) = (&self.states, &self.hasher);
+        self.index.insert_unique(hash, slot, |slot| {
+            states[*slot as usize].as_ref().map_or(0, |s| hasher.hash_one((s.tenant, &*s.key)))
+        });
+    }
+
+    fn remove(&mut self, slot: u32) {
+        let Some(state) = self.states[slot as usize].take() else { return };
+        let hash = self.hasher.hash_one((state.tenant, &*state.key));
+        if let Ok(entry) = self.index.find_entry(hash, |candidate| *candidate == slot) {
+            entry.remove();
+        }
+        self.free.push(slot);
+    }
+
+    /// Makes room at the bound: drops a key of the bucket that would expire first.
+    fn evict_next_to_expire(&mut self) {
+        while let Some(mut bucket) = self.wheel.first_entry() {
+            let id = *bucket.key();
+            let slot = bucket.get_mut().pop();
+            if bucket.get().is_empty() {
+                bucket.remove();
+            }
+            let Some(slot) = slot else { continue };
+            let current = self.states[slot as usize].as_ref().is_some_and(|s| s.bucket == id);
+            if current && !self.touched.contains(&slot) {
+                self.remove(slot);
+                self.evicted += 1;
+                return;
+            }
+        }
+    }
+
+    /// Takes in one signal of this rule.
+    fn absorb(
+        &mut self,
+        signals: &Signals,
+        signal: &Signal,
+        context: &StepContext,
+        out: &mut Vec<Detection>,
+    ) {
+        let slot = self.slot(signals.tenant, signals.key(signal));
+        let entry =
+            Entry { time: signal.time, position: signal.position, role: signal.role, weight: signal.weight };
+        if let Some(watermark) = signal.late_behind {
+            self.settle(slot, watermark, context, out);
+            self.absorb_late(slot, &entry, context);
+        } else if let Some(state) = &mut self.states[slot as usize] {
+            insert_sorted(&mut state.waiting, entry);
+            state.newest = state.newest.max(entry.time);
+            if state.waiting.len() > PENDING_ENTRIES_MAX {
+                let boundary = state.episode.as_ref().map(|episode| episode.end);
+                self.machine.fold(&mut state.waiting, boundary);
+            }
+        }
+        if self.touched.last() != Some(&slot) {
+            self.touched.push(slot);
+        }
+    }
+
+    /// An event behind the watermark raises the count of the episode it falls in, or may open a
+    /// later one; what is final stays.
+    fn absorb_late(&mut self, slot: u32, entry: &Entry, context: &StepContext) {
+        let Some(state) = &mut self.states[slot as usize] else { return };
+        let covering = state.episode.as_mut().filter(|e| e.t0 <= entry.time && entry.time < e.end);
+        let holds_at = self.machine.advance_late(&mut state.machine, entry);
+        state.newest = state.newest.max(entry.time);
+        if let Some(episode) = covering {
+            if holds_at.is_some() {
+                self.scratch.clear();
+                self.machine.contributing(&mut state.machine, Contributing::Fresh, &mut self.scratch);
+                if !self.scratch.contains(entry) {
+                    self.scratch.push(*entry);
+                }
+                episode.extend(&self.scratch);
+                episode.late = true;
+            }
+        } else if let Some(t0) = holds_at.filter(|_| state.episode.is_none()) {
+            self.scratch.clear();
+            self.machine.contributing(&mut state.machine, Contributing::All, &mut self.scratch);
+            let in_window = self.machine.in_window(&state.machine);
+            let mut episode = Episode::open(t0, self.episode, entry.position, in_window, &self.scratch);
+            episode.late = true;
+            if episode.end > context.watermark.minus(context.grace) {
+                state.episode = Some(episode);
+            }
+        }
+    }
+
+    /// Runs the machine over every waiting entry the watermark has passed, in total order.
+    fn settle(&mut self, slot: u32, watermark: Timestamp, context: &StepContext, out: &mut Vec<Detection>) {
+        let Some(state) = &mut self.states[slot as usize] else { return };
+        while let Some(entry) = state.waiting.front().copied().filter(|e| e.time <= watermark) {
+            state.waiting.pop_front();
+            if let Some(ended) = state.episode.take_if(|episode| entry.time >= episode.end) {
+                out.push(ended.detection(self.rule, state.tenant, &state.key, Phase::Closed));
+            }
+            if !self.machine.advance(&mut state.machine, &entry) {
+                continue;
+            }
+            let which = if state.episode.is_some() { Contributing::Fresh } else { Contributing::All };
+            self.scratch.clear();
+            self.machine.contributing(&mut state.machine, which, &mut self.scratch);
+            if let Some(episode) = &mut state.episode {
+                episode.extend(&self.scratch);
+                continue;
+            }
+            let in_window = self.machine.in_window(&state.machine);
+            let opened = Episode::open(entry.time, self.episode, entry.position, in_window, &self.scratch);
+            if context.emission == Emission::Live {
+                let moved = state.claim.take().filter(|claim| claim.t0 != opened.t0);
+                out.extend(
+                    moved.map(|c| c.detection(self.rule, state.tenant, &state.key, Phase::Superseded)),
+                );
+            }
+            state.episode = Some(opened);
+        }
+        if let Some(ended) = state.episode.take_if(|episode| watermark >= episode.end) {
+            out.push(ended.detection(self.rule, state.tenant, &state.key, Phase::Closed));
+        }
+    }
+
+    /// Looks ahead on a copy: what would come out if no further event arrived?
+    fn claim(&mut self, slot: u32, out: &mut Vec<Detection>) {
+        let Some(state) = &mut self.states[slot as usize] else { return };
+        let beyond = state.episode.as_ref().map_or(Timestamp::MIN, |episode| episode.end);
+        let more: u64 = state.waiting.iter().filter(|e| e.time >= beyond).map(|e| u64::from(e.weight)).sum();
+        let mut found = None;
+        if more > 0 && self.machine.possible(&state.machine, more) {
+            let mut ahead = state.machine.clone();
+            for entry in &state.waiting {
+                if self.machine.advance(&mut ahead, entry) && entry.time >= beyond {
+                    let mut contributing = Vec::new();
+                    self.machine.contributing(&mut ahead, Contributing::All, &mut contributing);
+                    let in_window = self.machine.in_window(&ahead);
+                    found = Some(Episode::open(
+                        entry.time,
+                        self.episode,
+                        entry.position,
+                        in_window,
+                        &contributing,
+                    ));
+                    break;
+                }
+            }
+        }
+        let claim = found.as_ref().map(|e| Claim { t0: e.t0, completing: e.completing });
+        let same = claim.map(|c| c.t0) == state.claim.map(|c| c.t0);
+        if same {
+            return;
+        }
+        let phase = if claim.is_some() { Phase::Superseded } else { Phase::Withdrawn };
+        out.extend(state.claim.map(|c| c.detection(self.rule, state.tenant, &state.key, phase)));
+        out.extend(found.map(|e| e.detection(self.rule, state.tenant, &state.key, Phase::Provisional)));
+        state.claim = claim;
+    }
+
+    /// Settles one key, hands out what changed, and sets its next deadline.
+    fn visit(&mut self, slot: u32, context: &StepContext, out: &mut Vec<Detection>) {
+        self.settle(slot, context.watermark, context, out);
+        if context.emission == Emission::Live {
+            self.claim(slot, out);
+        }
+        let Some(state) = &mut self.states[slot as usize] else { return };
+        if context.emission == Emission::Live {
+            if let Some(episode) = state.episode.as_mut().filter(|episode| episode.changed) {
+                episode.changed = false;
+                let detection = episode.clone().detection(self.rule, state.tenant, &state.key, Phase::Open);
+                out.push(detection);
+            }
+        }
+        let nothing_left = state.waiting.is_empty()
+            && state.episode.is_none()
+            && self.machine.expire(&mut state.machine, context.watermark);
+        if nothing_left {
+            self.remove(slot);
+            return;
+        }
+        let bucket = deadline(state, self.machine.span(), context) >> WHEEL_SHIFT;
+        if state.bucket != bucket {
+            state.bucket = bucket;
+            self.wheel.entry(bucket).or_default().push(slot);
+        }
+    }
+
+    /// Visits every key whose deadline the watermark has passed.
+    fn expire(&mut self, context: &StepContext, out: &mut Vec<Detection>) {
+        let now = context.watermark.0 >> WHEEL_SHIFT;
+        let everything = context.watermark == Timestamp::MAX;
+        while let Some(bucket) = self.wheel.first_entry().filter(|b| *b.key() < now || everything) {
+            let (id, slots) = bucket.remove_entry();
+            for slot in slots {
+                if let Some(state) = self.states[slot as usize].as_mut().filter(|s| s.bucket == id) {
+                    state.bucket = i64::MIN;
+                    self.visit(slot, context, out);
+                }
+            }
+        }
+    }
+}
+
+/// The time at which a key must be looked at again even if no event touches it.
+fn deadline<S>(state: &KeyState<S>, span: Span, context: &StepContext) -> i64 {
+    let forgotten = state.newest.plus(span).0;
+    let ended = state.episode.as_ref().map_or(i64::MIN, |episode| episode.end.0);
+    match (&state.claim, context.emission) {
+        (Some(claim), Emission::Live) => claim.t0.0,
+        _ => forgotten.max(ended).min(i64::MAX - (1 << (WHEEL_SHIFT + 1))),
+    }
+}
+
+fn insert_sorted(waiting: &mut VecDeque<Entry>, entry: Entry) {
+    if waiting.back().is_none_or(|last| *last <= entry) {
+        waiting.push_back(entry);
+    } else {
+        let at = waiting.partition_point(|other| *other <= entry);
+        waiting.insert(at, entry);
+    }
+}
+
+impl Episode {
+    fn open(t0: Timestamp, length: Span, completing: Position, in_window: u64, entries: &[Entry]) -> Episode {
+        let mut episode = Episode {
+            t0,
+            end: t0.plus(length),
+            completing,
+            first_seen: t0,
+            last_seen: t0,
+            count: 0,
+            in_window,
+            evidence: Vec::new(),
+            late: false,
+            changed: true,
+        };
+        episode.extend(entries);
+        episode
+    }
+
+    fn extend(&mut self, entries: &[Entry]) {
+        for entry in entries {
+            self.count += u64::from(entry.weight);
+            self.first_seen = self.first_seen.min(entry.time);
+            self.last_seen = self.last_seen.max(entry.time);
+            if self.evidence.len() < EVIDENCE_IDS_MAX {
+                self.evidence.push(Evidence { time: entry.time, position: entry.position });
+            }
+            self.changed = true;
+        }
+    }
+
+    fn detection(self, rule: RuleIdx, tenant: TenantId, key: &[u8], phase: Phase) -> Detection {
+        Detection {
+            tenant,
+            rule,
+            key: key.into(),
+            phase,
+            t0: self.t0,
+            completing: self.completing,
+            first_seen: self.first_seen,
+            last_seen: self.last_seen,
+            count: self.count,
+            in_window: self.in_window,
+            evidence: self.evidence,
+            late: self.late,
+        }
+    }
+}
+
+impl Claim {
+    fn detection(self, rule: RuleIdx, tenant: TenantId, key: &[u8], phase: Phase) -> Detection {
+        Episode::open(self.t0, Span(0), self.completing, 0, &[]).detection(rule, tenant, key, phase)
+    }
+}
+
+impl<M: Machine> DetectorShard for Keyed<M> {
+    fn step(&mut self, context: &StepContext, signals: &Signals, range: &[u32], out: &mut Vec<Detection>) {
+        self.touched.clear();
+        for index in range {
+            self.absorb(signals, &signals.list[*index as usize], context, out);
+        }
+        let mut touched = std::mem::take(&mut self.touched);
+        touched.sort_unstable();
+        touched.dedup();
+        for slot in &touched {
+            self.visit(*slot, context, out);
+        }
+        self.touched = touched;
+        self.expire(context, out);
+    }
+
+    fn snapshot(&self) -> Vec<u8> {
+        let mut states: Vec<&KeyState<M::State>> = self.states.iter().flatten().collect();
+        states.sort_unstable_by(|a, b| (a.tenant, &a.key).cmp(&(b.tenant, &b.key)));
+        postcard::to_stdvec(&(self.evicted, states)).unwrap_or_default()
+    }
+
+    fn restore(&mut self, bytes: &[u8]) -> Result<(), SnapshotError> {
+        let (evicted, states): (u64, Vec<KeyState<M::State>>) =
+            postcard::from_bytes(bytes).map_err(|error| SnapshotError(error.to_string()))?;
+        self.evicted = evicted;
+        self.index.clear();
+        self.free.clear();
+        self.wheel.clear();
+        self.states = states.into_iter().map(Some).collect();
+        for slot in 0..self.states.len() as u32 {
+            if let Some(state) = &self.states[slot as usize] {
+                let hash = self.hasher.hash_one((state.tenant, &*state.key));
+                self.wheel.entry(state.bucket).or_default().push(slot);
+                self.enter(slot, hash);
+            }
+        }
+        Ok(())
+    }
+
+    fn usage(&self) -> Usage {
+        Usage { keys: self.index.len() as u64, evicted: self.evicted }
+    }
+}

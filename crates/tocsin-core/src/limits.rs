@@ -1,0 +1,40 @@
+//! Every bound of the pure floors, in one place.
+//!
+//! A name ends in its unit and `MAX`; the comment says what happens above it. Reaching a bound is
+//! counted and reported, never silent. Bounds of the edge (files, sockets) live with the edge.
+
+/// Bytes of one record. A longer one is quarantined as `record_too_large`.
+pub const RECORD_BYTES_MAX: usize = 8 << 20;
+
+/// Nesting depth of a JSON record. A deeper one is quarantined as `too_deep`.
+pub const JSON_DEPTH_MAX: usize = 64;
+
+/// Distinct field names one [`crate::field::FieldTable`] may hold. Rules beyond it do not load.
+pub const FIELDS_MAX: usize = 16_384;
+
+/// Bytes of one part of a group key. A longer value is cut there and marked, so that a hostile
+/// value cannot make state entries grow without end.
+pub const KEY_PART_BYTES_MAX: usize = 1_024;
+
+/// Contributing events an alert carries whole; those after it are given by id.
+pub const EVIDENCE_EVENTS_MAX: usize = 20;
+
+/// Contributing events an alert names at all; those after it are only counted.
+pub const EVIDENCE_IDS_MAX: usize = 256;
+
+/// Events of one group key that wait for the watermark before the middle of a burst is folded
+/// into a counter (`crate::timeline`). Folding changes no result.
+pub const PENDING_ENTRIES_MAX: usize = 4_096;
+
+/// Threshold up to which event counts are exact at any rate. A rule above it does not load.
+pub const EXACT_THRESHOLD_MAX: u64 = 1_024;
+
+/// Group keys one rule holds in one of the 64 shards. Above it the key that would expire first is
+/// dropped and counted as `state_evicted`.
+pub const KEYS_PER_SHARD_MAX: usize = 65_536;
+
+/// Partitions (input files, connections) one engine follows at once.
+pub const PARTITIONS_MAX: usize = 16_384;
+
+/// Weight of one record (`message repeated N times`). A larger claim is cut to this.
+pub const RECORD_WEIGHT_MAX: u32 = 1_000_000;

@@ -1,0 +1,103 @@
+//! The seam between "what condition" and "in what order".
+//!
+//! A [`Machine`] is the logic of one rule for one key, written as if events came in event-time
+//! order. [`crate::keyed::Keyed`] makes that true: it holds events back until the watermark has
+//! passed them, and keeps the episodes. So a detector is a page of logic, and every detector has
+//! the same exact semantics under disorder.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::collections::VecDeque;
+
+use crate::offset::Position;
+use crate::signal::Role;
+use crate::time::{Span, Timestamp};
+
+/// One event as a machine sees it. Ordered by (time, position): the total order of events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, serde::Deserialize)]
+pub struct Entry {
+    /// Event time.
+    pub time: Timestamp,
+    /// Where it came from.
+    pub position: Position,
+    /// The part it plays for the rule.
+    pub role: Role,
+    /// How many events it stands for.
+    pub weight: u32,
+}
+
+/// The condition of a stateful rule, for one key.
+pub trait Machine: Send + Sync + 'static {
+    /// What it remembers of a key.
+    type State: Clone + Default + Serialize + DeserializeOwned + Send;
+
+    /// Takes in the next entry in total order; says whether the condition holds at it.
+    fn advance(&self, state: &mut Self::State, entry: &Entry) -> bool;
+
+    /// Takes in an entry from behind the newest one; says at which time the condition holds
+    /// because of it, if it does.
+    fn advance_late(&self, state: &mut Self::State, entry: &Entry) -> Option<Timestamp>;
+
+    /// Appends the entries that make the condition hold: all of them, or only those not yet
+    /// handed out.
+    fn contributing(&self, state: &mut Self::State, which: Contributing, out: &mut Vec<Entry>);
+
+    /// Events in the window now.
+    fn in_window(&self, state: &Self::State) -> u64;
+
+    /// Whether the condition could come to hold with so much more weight (a quick upper bound).
+    fn possible(&self, state: &Self::State, more: u64) -> bool;
+
+    /// How long after the newest entry the state still matters.
+    fn span(&self) -> Span;
+
+    /// Drops what can no longer matter at a time; returns whether nothing is left.
+    fn expire(&self, state: &mut Self::State, now: Timestamp) -> bool;
+
+    /// Folds the middle of a burst among entries that wait, without changing any result.
+    /// `boundary` is a time no fold may cross (the end of the open episode).
+    fn fold(&self, waiting: &mut VecDeque<Entry>, boundary: Option<Timestamp>);
+}
+
+/// Which contributing entries are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Contributing {
+    /// All in the window: an episode begins.
+    All,
+    /// Only those not handed out before: an episode goes on.
+    Fresh,
+}
+
+/// Folds entries of each bucket of length `bucket` beyond the first `head` and before the last
+/// `tail` into the last of the head, by weight. With a bucket no longer than the window and
+/// `tail` at least the threshold, every folded entry lies in windows where the condition holds,
+/// so no result changes.
+pub fn fold_buckets(
+    waiting: &mut VecDeque<Entry>,
+    boundary: Option<Timestamp>,
+    bucket: Span,
+    head: usize,
+    tail: usize,
+) {
+    let mut folded: VecDeque<Entry> = VecDeque::with_capacity(waiting.len());
+    let bucket_of = |entry: &Entry| {
+        let beyond = boundary.is_some_and(|end| entry.time >= end);
+        (entry.time.0.div_euclid(bucket.0.max(1)), beyond)
+    };
+    let mut start = 0;
+    while start < waiting.len() {
+        let id = bucket_of(&waiting[start]);
+        let len = waiting.range(start..).take_while(|entry| bucket_of(entry) == id).count();
+        let keep_head = len.min(head);
+        let keep_tail = (len - keep_head).min(tail);
+        let middle = start + keep_head..start + len - keep_tail;
+        let weight: u64 = waiting.range(middle.clone()).map(|e| u64::from(e.weight)).sum();
+        folded.extend(waiting.range(start..middle.start));
+        if let Some(last) = folded.back_mut().filter(|_| weight > 0) {
+            last.weight = u32::try_from(u64::from(last.weight) + weight).unwrap_or(u32::MAX);
+        }
+        folded.extend(waiting.range(middle.end..start + len));
+        start += len;
+    }
+    *waiting = folded;
+}
