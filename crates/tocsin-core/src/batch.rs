@@ -69,6 +69,8 @@ pub enum Reason {
     NotAnObject,
     /// The same key twice in one object.
     DuplicateKey,
+    /// More keys in one object than the bound.
+    TooManyKeys,
     /// Nested deeper than the bound.
     TooDeep,
     /// Longer than the bound.
@@ -90,6 +92,7 @@ impl Reason {
             Reason::MalformedJson => "malformed_json",
             Reason::NotAnObject => "not_an_object",
             Reason::DuplicateKey => "duplicate_key",
+            Reason::TooManyKeys => "too_many_keys",
             Reason::TooDeep => "too_deep",
             Reason::RecordTooLarge => "record_too_large",
             Reason::ControlCharacter => "control_character",
@@ -106,6 +109,7 @@ impl Reason {
             Reason::MalformedJson => "this is not valid JSON",
             Reason::NotAnObject => "an event must be a JSON object",
             Reason::DuplicateKey => "the same key occurs twice in one object",
+            Reason::TooManyKeys => "more than 1,024 keys in one object",
             Reason::TooDeep => "nested deeper than 64 levels",
             Reason::RecordTooLarge => "longer than 8 MiB",
             Reason::ControlCharacter => "contains a control character",

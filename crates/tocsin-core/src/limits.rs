@@ -9,6 +9,9 @@ pub const RECORD_BYTES_MAX: usize = 8 << 20;
 /// Nesting depth of a JSON record. A deeper one is quarantined as `too_deep`.
 pub const JSON_DEPTH_MAX: usize = 64;
 
+/// Keys of one JSON object. An object with more quarantines its record as `too_many_keys`.
+pub const OBJECT_KEYS_MAX: u32 = 1_024;
+
 /// Distinct field names one [`crate::field::FieldTable`] may hold. Rules beyond it do not load.
 pub const FIELDS_MAX: usize = 16_384;
 

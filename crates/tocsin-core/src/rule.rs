@@ -95,3 +95,17 @@ pub struct RuleMeta {
     /// that only feed a correlation).
     pub alerts: bool,
 }
+
+/// Confidence of an alert type whose rule states none; `None` for types not in the contract.
+#[must_use]
+pub fn confidence_of_kind(kind: &str) -> Option<f64> {
+    Some(match kind {
+        "brute_force" | "bruteforce" | "abnormal_traffic" => 0.9,
+        "impossible_travel" => 0.95,
+        "privilege_escalation" => 0.85,
+        "data_exfiltration" => 0.8,
+        "off_hours_access" => 0.7,
+        "first_seen" => 0.5,
+        _ => return None,
+    })
+}

@@ -1,1 +1,14 @@
-//! decode
+//! Decoding: records of any known format become events with exactly the fields somebody wants.
+//!
+//! A format is one file in `formats/` and one line in [`registry`]. Pure: no clocks, files or
+//! threads; the reference time for year-less lines comes in as a value.
+
+pub mod decoder;
+pub mod derive;
+pub mod format;
+pub mod formats;
+pub mod quotes;
+pub mod registry;
+pub mod row;
+pub mod shapes;
+pub mod taxonomy;

@@ -1,1 +1,8 @@
-//! detect
+//! The stateful detectors. Each is one file in `detectors/` and one line in [`registry`]: the
+//! logic of one key, written as if events came in event-time order.
+//!
+//! Order, episodes, expiry and snapshots are the work of `tocsin_core::keyed`; nothing of that
+//! enters here.
+
+pub mod detectors;
+pub mod registry;

@@ -10,7 +10,7 @@ use tocsin_core::rule::Level;
 use tocsin_core::time::Span;
 
 /// A place in a rule file.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Place {
     /// Line, from 1; 0 where there is none.
     pub line: u32,

@@ -4,3 +4,24 @@
 //! others: loading yields what loads, and a list of diagnostics.
 
 pub mod ast;
+pub mod atom;
+mod canonical;
+pub mod compile;
+pub mod condition;
+pub mod finding;
+pub mod fold;
+pub mod glob;
+pub mod limits;
+pub mod logsource;
+pub mod matcher;
+mod memo;
+pub mod modifier;
+pub mod parse;
+pub mod pattern;
+pub mod predicate;
+pub mod program;
+pub mod ruleset;
+pub mod whole_event;
+pub mod yaml;
+
+pub use parse::parse;

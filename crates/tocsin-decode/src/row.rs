@@ -1,0 +1,414 @@
+//! One event under construction: values arrive in any order, the row keeps what each field gets,
+//! then derives what follows from them and closes.
+
+use std::net::IpAddr;
+
+use hashbrown::HashMap;
+use tocsin_core::batch::{Event, EventBatch, Notes};
+use tocsin_core::field::FieldId;
+use tocsin_core::limits::RECORD_WEIGHT_MAX;
+use tocsin_core::time::Timestamp;
+use tocsin_core::value::{Kind, Slot};
+
+use crate::derive::{Derivation, Sent, derive};
+use crate::taxonomy::{Target, Taxonomy};
+
+/// Distinct (action, outcome, event id) combinations whose derivation is remembered. Above it the
+/// memory is emptied.
+const DERIVATIONS_MAX: usize = 4_096;
+
+/// A value and where its bytes stand in the batch.
+#[derive(Clone, Copy, Debug)]
+pub struct Found<'a> {
+    /// How to read the bytes.
+    pub kind: Kind,
+    /// Offset in the batch's bytes.
+    pub start: u32,
+    /// The bytes.
+    pub bytes: &'a [u8],
+}
+
+/// What a text format knows about the event without any value standing for it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stated {
+    /// `event.category`.
+    pub category: Option<&'static str>,
+    /// `event.action`.
+    pub action: Option<&'static str>,
+    /// `event.outcome`.
+    pub outcome: Option<&'static str>,
+    /// Sigma's log source product.
+    pub product: Option<&'static str>,
+    /// Sigma's log source service.
+    pub service: Option<&'static str>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Best {
+    generation: u32,
+    rank: u8,
+}
+
+/// Scratch space for one row after the other; one per decoder.
+#[derive(Debug)]
+pub struct Row {
+    best: Vec<Best>,
+    generation: u32,
+    slots_start: usize,
+    time: Option<(u8, Option<Timestamp>)>,
+    action: Option<(u8, Span)>,
+    outcome: Option<(u8, Span)>,
+    event_id: Option<Span>,
+    has_request: bool,
+    stated: Stated,
+    notes: Notes,
+    weight: u32,
+    derived: DerivedFields,
+    memory: HashMap<Box<[u8]>, Derivation>,
+    memory_key: Vec<u8>,
+    request_fields: [Option<FieldId>; 2],
+}
+
+/// Bytes of a value that others are derived from.
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    start: u32,
+    len: u32,
+    kind: Kind,
+}
+
+#[derive(Debug)]
+struct DerivedFields {
+    action: Option<FieldId>,
+    category: Option<FieldId>,
+    outcome: Option<FieldId>,
+    status_code: Option<FieldId>,
+    product: Option<FieldId>,
+    service: Option<FieldId>,
+    any: bool,
+}
+
+impl Row {
+    /// Scratch space for rows of a taxonomy.
+    #[must_use]
+    pub fn new(taxonomy: &Taxonomy) -> Row {
+        let field = |name| taxonomy.field(name);
+        let mut derived = DerivedFields {
+            action: field("event.action"),
+            category: field("event.category"),
+            outcome: field("event.outcome"),
+            status_code: field("http.response.status_code"),
+            product: field("logsource.product"),
+            service: field("logsource.service"),
+            any: false,
+        };
+        derived.any = [
+            derived.action, derived.category, derived.outcome,
+            derived.status_code, derived.product, derived.service,
+        ]
+        .iter()
+        .any(Option::is_some);
+        Row {
+            best: vec![Best::default(); taxonomy.table().len()],
+            generation: 0,
+            slots_start: 0,
+            time: None,
+            action: None,
+            outcome: None,
+            event_id: None,
+            has_request: false,
+            stated: Stated::default(),
+            notes: Notes::default(),
+            weight: 1,
+            derived,
+            memory: HashMap::new(),
+            memory_key: Vec::new(),
+            request_fields: [field("url.path"), field("http.request.method")],
+        }
+    }
+
+    /// Begins an event.
+    pub fn begin(&mut self, batch: &EventBatch) {
+        self.generation = self.generation.wrapping_add(1);
+        self.slots_start = batch.slots.len();
+        self.time = None;
+        self.action = None;
+        self.outcome = None;
+        self.event_id = None;
+        self.has_request = false;
+        self.stated = Stated::default();
+        self.notes = Notes::default();
+        self.weight = 1;
+    }
+
+    /// Gives a value to everything that wants it.
+    #[inline]
+    pub fn put(&mut self, batch: &mut EventBatch, targets: &[Target], found: Found<'_>) {
+        for target in targets {
+            match *target {
+                Target::Named(id) => batch.slots.push(slot(id, &found)),
+                Target::Alias(id, rank) => self.put_alias(batch, id, rank, &found),
+                Target::Address(id, rank) => self.put_address(batch, id, rank, &found),
+                Target::Time(rank) => self.put_time(rank, &found),
+                Target::Action(rank) => keep_best(&mut self.action, rank, &found),
+                Target::Outcome(rank) => keep_best(&mut self.outcome, rank, &found),
+                Target::WindowsEventId => self.event_id = Some(span(&found)),
+            }
+        }
+    }
+
+    /// States the event's time, read by the format itself.
+    pub fn set_time(&mut self, time: Timestamp) {
+        self.time = Some((0, Some(time)));
+    }
+
+    /// Notes something unusual.
+    pub fn note(&mut self, note: Notes) {
+        self.notes.insert(note);
+    }
+
+    /// States how many events the record stands for.
+    pub fn set_weight(&mut self, weight: u32) {
+        self.weight = weight.clamp(1, RECORD_WEIGHT_MAX);
+    }
+
+    /// States what the format knows.
+    pub fn state(&mut self, stated: Stated) {
+        self.stated = stated;
+    }
+
+    /// Takes back everything since [`Row::begin`]: the record cannot be read after all.
+    pub fn abandon(&mut self, batch: &mut EventBatch) {
+        batch.slots.truncate(self.slots_start);
+    }
+
+    /// Derives what follows and closes the event.
+    pub fn finish(&mut self, batch: &mut EventBatch, record: u32, bytes: &[u8]) {
+        if self.derived.any {
+            self.put_derived(batch, bytes);
+        }
+        let time = match self.time {
+            Some((_, Some(time))) => time,
+            Some((_, None)) => {
+                self.notes.insert(Notes::UNREADABLE_TIME);
+                Timestamp::MIN
+            }
+            None => {
+                self.notes.insert(Notes::NO_TIME);
+                Timestamp::MIN
+            }
+        };
+        batch.events.push(Event {
+            time,
+            record,
+            slots_start: self.slots_start as u32,
+            slots_len: (batch.slots.len() - self.slots_start) as u32,
+            weight: self.weight,
+            notes: self.notes,
+        });
+    }
+
+    /// Whether a field takes a value of this rank; drops what a worse rank has put there.
+    fn outranks(&mut self, batch: &mut EventBatch, id: FieldId, rank: u8) -> bool {
+        let generation = self.generation;
+        let best = &mut self.best[id.index()];
+        if best.generation == generation {
+            if rank > best.rank {
+                return false;
+            }
+            if rank < best.rank {
+                let start = self.slots_start;
+                let mut index = 0;
+                batch.slots.retain(|slot| {
+                    index += 1;
+                    index <= start || slot.field != id
+                });
+            }
+        }
+        *best = Best { generation, rank };
+        true
+    }
+
+    fn put_alias(&mut self, batch: &mut EventBatch, id: FieldId, rank: u8, found: &Found<'_>) {
+        let scalar = matches!(found.kind, Kind::Text | Kind::Escaped | Kind::Number | Kind::True | Kind::False);
+        if scalar && !found.bytes.is_empty() && self.outranks(batch, id, rank) {
+            batch.slots.push(slot(id, found));
+            self.has_request |= self.request_fields.contains(&Some(id));
+        }
+    }
+
+    fn put_address(&mut self, batch: &mut EventBatch, id: FieldId, rank: u8, found: &Found<'_>) {
+        if matches!(found.bytes, b"" | b"-") || matches!(found.kind, Kind::Null) {
+            return;
+        }
+        if found.kind == Kind::Text && is_plain_ipv4(found.bytes) {
+            if self.outranks(batch, id, rank) {
+                batch.slots.push(slot(id, found));
+            }
+            return;
+        }
+        let text = std::str::from_utf8(found.bytes).unwrap_or_default();
+        let parsed = text.parse::<IpAddr>().ok().filter(|_| found.kind == Kind::Text);
+        match parsed.map(|address| address.to_canonical()) {
+            None => self.notes.insert(Notes::NOT_AN_ADDRESS),
+            Some(address) if self.outranks(batch, id, rank) => {
+                let canonical = address.to_string();
+                if canonical == text {
+                    batch.slots.push(slot(id, found));
+                } else {
+                    push_derived(batch, id, &canonical);
+                }
+            }
+            Some(_) => {}
+        }
+    }
+
+    fn put_time(&mut self, rank: u8, found: &Found<'_>) {
+        if self.time.is_some_and(|(best, time)| best <= rank && time.is_some()) {
+            return;
+        }
+        let parsed = match found.kind {
+            Kind::Text => Timestamp::parse(found.bytes).or_else(|| epoch(found.bytes)),
+            Kind::Number => epoch(found.bytes),
+            Kind::Null | Kind::Object => return,
+            _ => None,
+        };
+        if parsed.is_some() || self.time.is_none() {
+            self.time = Some((rank, parsed));
+        }
+    }
+
+    fn put_derived(&mut self, batch: &mut EventBatch, bytes: &[u8]) {
+        let derivation = self.derivation(bytes);
+        let fields = [
+            (self.derived.category, derivation.category),
+            (self.derived.action, derivation.action),
+            (self.derived.outcome, derivation.outcome),
+            (self.derived.product, derivation.product),
+            (self.derived.service, derivation.service),
+        ];
+        for (id, value) in fields {
+            if let (Some(id), Some(value)) = (id, value) {
+                if self.best[id.index()].generation != self.generation {
+                    push_derived(batch, id, value);
+                }
+            }
+        }
+        if let (Some(id), None, Some((_, sent))) = (self.derived.action, derivation.action, self.action) {
+            if !derivation.action_is_category {
+                batch.slots.push(Slot { field: id, kind: sent.kind, start: sent.start, len: sent.len });
+            }
+        }
+        let status = self.outcome.filter(|(_, sent)| is_status_code(&bytes[range(sent)]));
+        if let (Some(id), Some((rank, sent))) = (self.derived.status_code, status) {
+            if self.outranks(batch, id, rank + 1) {
+                batch.slots.push(Slot { field: id, kind: sent.kind, start: sent.start, len: sent.len });
+            }
+        }
+    }
+
+    fn derivation(&mut self, bytes: &[u8]) -> Derivation {
+        let text = |span: Option<Span>| span.map_or(&b""[..], |sent| &bytes[range(&sent)]);
+        let sent = Sent {
+            action: text(self.action.map(|(_, span)| span)),
+            outcome: text(self.outcome.map(|(_, span)| span)),
+            windows_event_id: text(self.event_id),
+            has_request: self.has_request,
+        };
+        if self.stated != Stated::default() {
+            return derive(&sent, self.stated);
+        }
+        self.memory_key.clear();
+        for part in [sent.action, sent.outcome, sent.windows_event_id] {
+            self.memory_key.extend_from_slice(part);
+            self.memory_key.push(0xff);
+        }
+        self.memory_key.push(u8::from(sent.has_request));
+        if let Some(known) = self.memory.get(&*self.memory_key) {
+            return *known;
+        }
+        let fresh = derive(&sent, self.stated);
+        if self.memory.len() >= DERIVATIONS_MAX {
+            self.memory.clear();
+        }
+        self.memory.insert(self.memory_key.as_slice().into(), fresh);
+        fresh
+    }
+}
+
+fn slot(field: FieldId, found: &Found<'_>) -> Slot {
+    Slot { field, kind: found.kind, start: found.start, len: found.bytes.len() as u32 }
+}
+
+fn span(found: &Found<'_>) -> Span {
+    Span { start: found.start, len: found.bytes.len() as u32, kind: found.kind }
+}
+
+fn range(span: &Span) -> std::ops::Range<usize> {
+    span.start as usize..(span.start + span.len) as usize
+}
+
+fn keep_best(best: &mut Option<(u8, Span)>, rank: u8, found: &Found<'_>) {
+    let scalar = matches!(found.kind, Kind::Text | Kind::Escaped | Kind::Number);
+    if scalar && best.is_none_or(|(held, _)| rank < held) {
+        *best = Some((rank, span(found)));
+    }
+}
+
+fn push_derived(batch: &mut EventBatch, field: FieldId, text: &str) {
+    let start = batch.arena.len() as u32;
+    batch.arena.extend_from_slice(text.as_bytes());
+    batch.slots.push(Slot { field, kind: Kind::Derived, start, len: text.len() as u32 });
+}
+
+fn epoch(bytes: &[u8]) -> Option<Timestamp> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    match text.parse::<i64>() {
+        Ok(whole) => Timestamp::from_epoch_integer(whole),
+        Err(_) => Timestamp::from_epoch(text.parse().ok()?),
+    }
+}
+
+fn is_status_code(bytes: &[u8]) -> bool {
+    matches!(bytes, [b'1'..=b'5', b'0'..=b'9', b'0'..=b'9'])
+}
+
+/// Whether bytes are a dotted quad in its one canonical spelling.
+fn is_plain_ipv4(bytes: &[u8]) -> bool {
+    let (mut parts, mut digits, mut value) = (1, 0_u8, 0_u32);
+    for byte in bytes {
+        match byte {
+            b'0'..=b'9' => {
+                value = value * 10 + u32::from(byte - b'0');
+                let leading_zero = digits == 1 && value < 10;
+                digits += 1;
+                if leading_zero || value > 255 || digits > 3 {
+                    return false;
+                }
+            }
+            b'.' if digits > 0 => {
+                parts += 1;
+                digits = 0;
+                value = 0;
+            }
+            _ => return false,
+        }
+    }
+    parts == 4 && digits > 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dotted_quads_have_one_spelling() {
+        for (text, expect) in [
+            ("10.0.0.1", true), ("0.0.0.0", true), ("255.255.255.255", true), ("256.0.0.1", false),
+            ("01.2.3.4", false), ("1.2.3", false), ("1.2.3.4.5", false), ("1..2.3", false),
+            ("1.2.3.", false), ("", false), ("1.2.3.4 ", false), ("10.20.30.400", false),
+        ] {
+            assert_eq!(is_plain_ipv4(text.as_bytes()), expect, "{text}");
+        }
+    }
+}

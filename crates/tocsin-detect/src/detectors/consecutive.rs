@@ -1,0 +1,117 @@
+//! `consecutive`: a run of matching events that no contrary event interrupts, per key.
+//!
+//! With `followed-by` the condition holds only at the event that ends a long enough run: a success
+//! after failures.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use tocsin_core::correlation::{ROLE_COUNTS, ROLE_FOLLOWS, ROLE_INTERRUPTS};
+use tocsin_core::detector::Detector;
+use tocsin_core::limits::EXACT_THRESHOLD_MAX;
+use tocsin_core::machine::{Contributing, Entry, Machine};
+use tocsin_core::time::{Span, Timestamp};
+use tocsin_core::window::Window;
+
+use crate::registry::{Build, DetectorEntry};
+
+/// The registration of this detector.
+pub const ENTRY: DetectorEntry = DetectorEntry { name: "consecutive", types: &["consecutive"], build };
+
+struct Consecutive {
+    threshold: u64,
+    timespan: Span,
+    followed: bool,
+}
+
+/// The current run, and the event that followed it.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Run {
+    window: Window,
+    /// Events in the run when the condition last held.
+    length: u64,
+    ended_by: Option<Entry>,
+}
+
+fn build(request: Build<'_>) -> Result<Arc<dyn Detector>, String> {
+    let threshold = request.spec.rising_threshold()?;
+    if threshold > EXACT_THRESHOLD_MAX {
+        return Err(format!("runs above {EXACT_THRESHOLD_MAX} events are not supported"));
+    }
+    let machine =
+        Consecutive { threshold, timespan: request.spec.timespan, followed: request.spec.followed };
+    Ok(super::keyed(machine, request.rule, request.episode))
+}
+
+impl Machine for Consecutive {
+    type State = Run;
+
+    fn advance(&self, run: &mut Run, entry: &Entry) -> bool {
+        if run.ended_by.take().is_some() {
+            run.window.clear();
+        }
+        match entry.role {
+            ROLE_COUNTS => {
+                run.window.push(*entry, self.timespan);
+                run.length = run.window.weight();
+                !self.followed && run.length >= self.threshold
+            }
+            ROLE_FOLLOWS => {
+                run.window.drop_before(entry.time.minus(self.timespan));
+                run.length = run.window.weight();
+                run.ended_by = Some(*entry);
+                run.length >= self.threshold
+            }
+            _ => {
+                run.window.clear();
+                false
+            }
+        }
+    }
+
+    /// A late event cannot be put back into a run whose order is already judged; it only joins the
+    /// run it falls into.
+    fn advance_late(&self, run: &mut Run, entry: &Entry) -> Option<Timestamp> {
+        let joins = entry.role == ROLE_COUNTS && !self.followed;
+        let counts = joins && run.window.insert_late(*entry, self.timespan);
+        run.length = run.window.weight();
+        run.window.newest().filter(|_| counts && run.length >= self.threshold)
+    }
+
+    fn contributing(&self, run: &mut Run, which: Contributing, out: &mut Vec<Entry>) {
+        run.window.hand_out(which, out);
+        out.extend(run.ended_by);
+    }
+
+    fn in_window(&self, run: &Run) -> u64 {
+        run.length
+    }
+
+    fn possible(&self, run: &Run, more: u64) -> bool {
+        run.window.weight() + more >= self.threshold
+    }
+
+    fn span(&self) -> Span {
+        self.timespan
+    }
+
+    fn expire(&self, run: &mut Run, now: Timestamp) -> bool {
+        run.window.drop_before(now.minus(self.timespan));
+        run.window.is_empty()
+    }
+
+    /// Of neighbouring interruptions all but the first and the last say nothing that an event
+    /// arriving between them could not be told by those two.
+    fn fold(&self, waiting: &mut VecDeque<Entry>, _: Option<Timestamp>) {
+        let interrupts = |at: usize| waiting.get(at).is_some_and(|entry| entry.role == ROLE_INTERRUPTS);
+        let inner: Vec<bool> = (0..waiting.len())
+            .map(|at| at > 0 && interrupts(at - 1) && interrupts(at) && interrupts(at + 1))
+            .collect();
+        let mut at = 0;
+        waiting.retain(|_| {
+            at += 1;
+            !inner[at - 1]
+        });
+    }
+}

@@ -1,0 +1,165 @@
+//! What parsing finds wrong, gathered document by document.
+//!
+//! Every stage takes the list first and adds to it; none stops at its first finding, so that an
+//! author sees all of them at once.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::ast::{Diagnostic, Place, Severity};
+
+/// The findings about one document (or one file) so far.
+#[derive(Debug)]
+pub struct Findings {
+    file: Arc<PathBuf>,
+    list: Vec<Diagnostic>,
+}
+
+impl Findings {
+    /// An empty list for a file.
+    #[must_use]
+    pub fn new(file: Arc<PathBuf>) -> Findings {
+        Findings { file, list: Vec::new() }
+    }
+
+    /// Adds an error: the document will not load.
+    pub fn error(&mut self, place: Place, code: &'static str, reason: impl Into<String>) {
+        self.push(place, Severity::Error, code, reason.into(), None);
+    }
+
+    /// Adds an error with what to do about it.
+    pub fn error_with_hint(
+        &mut self,
+        place: Place,
+        code: &'static str,
+        reason: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
+        self.push(place, Severity::Error, code, reason.into(), Some(hint.into()));
+    }
+
+    /// Adds a warning: the document loads.
+    pub fn warning(&mut self, place: Place, code: &'static str, reason: impl Into<String>) {
+        self.push(place, Severity::Warning, code, reason.into(), None);
+    }
+
+    /// Adds a warning with what to do about it.
+    pub fn warning_with_hint(
+        &mut self,
+        place: Place,
+        code: &'static str,
+        reason: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
+        self.push(place, Severity::Warning, code, reason.into(), Some(hint.into()));
+    }
+
+    /// Adds something worth knowing.
+    pub fn info(&mut self, place: Place, code: &'static str, reason: impl Into<String>) {
+        self.push(place, Severity::Info, code, reason.into(), None);
+    }
+
+    /// Adds an error about a word outside a closed list, with the likely or the possible words.
+    pub fn unknown_word(
+        &mut self,
+        place: Place,
+        code: &'static str,
+        what: &str,
+        word: &str,
+        known: &[&str],
+    ) {
+        let reason = format!("unknown {what} `{word}`");
+        self.push(place, Severity::Error, code, reason, Some(advise(word, known)));
+    }
+
+    /// Whether the document can load.
+    #[must_use]
+    pub fn has_errors(&self) -> bool {
+        self.list.iter().any(|finding| finding.severity == Severity::Error)
+    }
+
+    /// The findings in the order of their places.
+    #[must_use]
+    pub fn into_list(mut self) -> Vec<Diagnostic> {
+        self.list.sort_by_key(|finding| finding.place);
+        self.list
+    }
+
+    fn push(
+        &mut self,
+        place: Place,
+        severity: Severity,
+        code: &'static str,
+        reason: String,
+        hint: Option<String>,
+    ) {
+        let file = Arc::clone(&self.file);
+        self.list.push(Diagnostic { file, place, severity, code, reason, hint });
+    }
+}
+
+/// A hint for a mistyped word: the nearest known word, or all of them.
+#[must_use]
+pub fn advise(word: &str, known: &[&str]) -> String {
+    match nearest(word, known) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None if known.is_empty() => "there is none".to_owned(),
+        None => format!("known: {}", known.join(", ")),
+    }
+}
+
+/// The known word with the fewest edits, if they are few for a word of that length.
+fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
+    let allowed = (word.chars().count() / 3).max(1);
+    known
+        .iter()
+        .map(|candidate| (edits(word, candidate), *candidate))
+        .filter(|(count, _)| *count <= allowed)
+        .min_by_key(|(count, _)| *count)
+        .map(|(_, candidate)| candidate)
+}
+
+/// Levenshtein distance, case ignored (V. I. Levenshtein, 1966).
+fn edits(left: &str, right: &str) -> usize {
+    let right: Vec<char> = right.to_lowercase().chars().collect();
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    for (line, from) in left.to_lowercase().chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = line + 1;
+        for (column, to) in right.iter().enumerate() {
+            let replaced = diagonal + usize::from(from != *to);
+            diagonal = row[column + 1];
+            row[column + 1] = replaced.min(diagonal + 1).min(row[column] + 1);
+        }
+    }
+    row[right.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mistyped_word_gets_its_neighbour() {
+        let known = ["startswith", "endswith", "contains", "re"];
+        for (word, expect) in [
+            ("startwith", Some("startswith")),
+            ("Contains", Some("contains")),
+            ("containz", Some("contains")),
+            ("r", Some("re")),
+            ("banana", None),
+        ] {
+            assert_eq!(nearest(word, &known), expect, "{word}");
+        }
+        assert_eq!(advise("banana", &["a", "b"]), "known: a, b");
+    }
+
+    #[test]
+    fn edit_distances() {
+        for (left, right, expect) in
+            [("", "", 0), ("", "ab", 2), ("kitten", "sitting", 3), ("all", "all", 0), ("al", "all", 1)]
+        {
+            assert_eq!(edits(left, right), expect, "{left} {right}");
+        }
+    }
+}

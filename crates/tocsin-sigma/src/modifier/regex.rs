@@ -1,0 +1,203 @@
+//! Regular expressions as Sigma means them, in the spelling of the engine that runs them.
+//!
+//! Sigma asks for the common part of PCRE. The engine of this house reads a few spellings
+//! differently; [`translate`] rewrites those, so that nothing changes its meaning in silence.
+
+use regex_syntax::ast::ErrorKind;
+
+/// Flags of an expression (`re|i|m|s`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Flags {
+    /// `i`: case does not count.
+    pub ignore_case: bool,
+    /// `m`: `^` and `$` also at line ends.
+    pub multi_line: bool,
+    /// `s`: `.` also matches a line end.
+    pub dot_all: bool,
+}
+
+/// Rewrites what PCRE reads differently: a brace that opens no repetition is itself, a bracket or a
+/// doubled `&&`, `--`, `~~` inside a class is itself, `\<` and `\>` are angle brackets.
+#[must_use]
+pub fn translate(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    let mut class = Class::Outside;
+    while let Some(current) = rest.chars().next() {
+        let taken = match class {
+            Class::Outside => outside(&mut out, rest, current),
+            Class::Inside => inside(&mut out, rest, current),
+        };
+        class = match (class, current) {
+            (Class::Outside, '[') => Class::Inside,
+            (Class::Inside, ']') if taken == 1 => Class::Outside,
+            (class, _) => class,
+        };
+        rest = &rest[taken..];
+    }
+    out
+}
+
+#[derive(Clone, Copy)]
+enum Class {
+    Outside,
+    Inside,
+}
+
+/// Writes what begins `rest` outside a class; returns how many bytes that was.
+fn outside(out: &mut String, rest: &str, current: char) -> usize {
+    match current {
+        '\\' => escape(out, rest),
+        '{' if !opens_repetition(rest) => {
+            out.push_str(r"\{");
+            1
+        }
+        '[' => {
+            // `]` and `^]` at the very start of a class are members, not its end.
+            let head = ["[^]", "[]", "[^", "["].into_iter().find(|head| rest.starts_with(head));
+            let head = head.unwrap_or("[");
+            out.push_str(&head.replace(']', r"\]"));
+            head.len()
+        }
+        other => {
+            out.push(other);
+            other.len_utf8()
+        }
+    }
+}
+
+/// Writes what begins `rest` inside a class; returns how many bytes that was.
+fn inside(out: &mut String, rest: &str, current: char) -> usize {
+    match current {
+        '\\' => escape(out, rest),
+        '[' => match rest.find(":]").filter(|_| rest.starts_with("[:")) {
+            Some(end) => {
+                out.push_str(&rest[..end + 2]);
+                end + 2
+            }
+            None => {
+                out.push_str(r"\[");
+                1
+            }
+        },
+        '&' | '~' => {
+            out.push('\\');
+            out.push(current);
+            1
+        }
+        '-' if rest.starts_with("--") => {
+            out.push_str(r"\-");
+            1
+        }
+        other => {
+            out.push(other);
+            other.len_utf8()
+        }
+    }
+}
+
+/// Copies an escape: the backslash and the character after it.
+fn escape(out: &mut String, rest: &str) -> usize {
+    let Some(next) = rest[1..].chars().next() else {
+        out.push('\\');
+        return 1;
+    };
+    if !matches!(next, '<' | '>') {
+        out.push('\\');
+    }
+    out.push(next);
+    // A code point or property in braces is part of the escape: `\x{41}`, `\p{L}`.
+    let braced = &rest[1 + next.len_utf8()..];
+    if matches!(next, 'x' | 'u' | 'U' | 'p' | 'P')
+        && let Some(end) = braced.find('}').filter(|_| braced.starts_with('{'))
+    {
+        out.push_str(&braced[..=end]);
+        return 2 + end + 1;
+    }
+    1 + next.len_utf8()
+}
+
+/// Whether `{…` is `{n}`, `{n,}` or `{n,m}`.
+fn opens_repetition(rest: &str) -> bool {
+    let Some(end) = rest.find('}') else { return false };
+    let (least, most) = rest[1..end].split_once(',').unwrap_or((&rest[1..end], ""));
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    !least.is_empty() && digits(least) && digits(most)
+}
+
+/// Checks that an expression parses.
+///
+/// # Errors
+/// The reason, and a hint when the expression needs what linear time cannot give.
+pub fn check(pattern: &str, flags: Flags) -> Result<(), (String, Option<String>)> {
+    let mut parser = regex_syntax::ParserBuilder::new()
+        .case_insensitive(flags.ignore_case)
+        .multi_line(flags.multi_line)
+        .dot_matches_new_line(flags.dot_all)
+        .build();
+    let error = match parser.parse(pattern) {
+        Ok(_) => return Ok(()),
+        Err(error) => error,
+    };
+    let linear = "Tocsin matches in linear time; write it without, with `not` in the condition";
+    Err(match &error {
+        regex_syntax::Error::Parse(error) => match error.kind() {
+            ErrorKind::UnsupportedLookAround => {
+                ("the regular expression looks around".to_owned(), Some(linear.to_owned()))
+            }
+            ErrorKind::UnsupportedBackreference => {
+                ("the regular expression refers back to a group".to_owned(), Some(linear.to_owned()))
+            }
+            kind => (format!("the regular expression does not parse: {kind}"), None),
+        },
+        regex_syntax::Error::Translate(error) => {
+            (format!("the regular expression does not parse: {}", error.kind()), None)
+        }
+        _ => ("the regular expression does not parse".to_owned(), None),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spellings_that_differ_are_rewritten() {
+        for (text, expect) in [
+            ("abc", "abc"),
+            ("a{2}b{1,}c{1,3}", "a{2}b{1,}c{1,3}"),
+            (r"\${?input", r"\$\{?input"),
+            (r"\{x}", r"\{x}"),
+            ("{,3}", r"\{,3}"),
+            ("a{b}", r"a\{b}"),
+            ("é{", r"é\{"),
+            (r"[\w{]", r"[\w{]"),
+            ("[[a]", r"[\[a]"),
+            ("[^[]", r"[^\[]"),
+            ("[]a]", r"[\]a]"),
+            ("[^]a]", r"[^\]a]"),
+            ("[[:alpha:]x]", "[[:alpha:]x]"),
+            ("[a&&b~~c]", r"[a\&\&b\~\~c]"),
+            ("[+--]", r"[+\--]"),
+            (r"[\]a]{", r"[\]a]\{"),
+            (r"\<a\>", "<a>"),
+            (r"\x{41}\p{L}{", r"\x{41}\p{L}\{"),
+            (r"end\", r"end\"),
+            (r"\é", r"\é"),
+        ] {
+            assert_eq!(translate(text), expect, "{text}");
+        }
+    }
+
+    #[test]
+    fn expressions_that_do_not_load() {
+        let check = |text: &str| check(&translate(text), Flags::default());
+        assert_eq!(check(r"(?i)\$\{`?e`?n`?v`?"), Ok(()));
+        for (text, hinted) in [("(?=a)", true), ("(?<!a)b", true), (r"(a)\1", true), ("(", false), ("a**", false)] {
+            match check(text) {
+                Ok(()) => assert_eq!(text, "a**"),
+                Err((_, hint)) => assert_eq!(hint.is_some(), hinted, "{text}"),
+            }
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! One value under its chain of modifiers, as tests.
+
+use super::chain::{Chain, Family};
+use super::regex::{self, Flags};
+use super::{Fault, Modifier, encode};
+use crate::ast::{Cidr, Part, Pattern, Test};
+use crate::yaml::{Kind, Node, Scalar};
+
+/// The tests of a value: one, or several forms of which any will do.
+pub(super) fn tests(chain: &Chain, node: &Node) -> Result<Vec<Test>, Fault> {
+    let Some(scalar) = node.scalar() else {
+        return Err(Fault::new("value_shape", "a value must be a single value, no list or mapping"));
+    };
+    match chain.family {
+        Family::Text => text(chain, scalar),
+        Family::Regex => expression(chain, scalar).map(|test| vec![test]),
+        Family::Exists => exists(scalar).map(|test| vec![test]),
+        Family::Compare => compare(chain, scalar).map(|test| vec![test]),
+        Family::Cidr => cidr(scalar).map(|test| vec![test]),
+        Family::FieldRef => field_ref(chain, scalar).map(|test| vec![test]),
+    }
+}
+
+/// The spelling of a value that is used as text, whatever type it would be by itself.
+fn spelling(scalar: &Scalar) -> Result<&str, Fault> {
+    if scalar.kind() == Kind::Null {
+        return Err(Fault::new("null_value", "`null` cannot be tested as text")
+            .hint("write `''` for empty text, or leave the modifiers out to test for a missing field"));
+    }
+    Ok(&scalar.text)
+}
+
+fn exists(scalar: &Scalar) -> Result<Test, Fault> {
+    match scalar.kind() {
+        Kind::Bool(wanted) => Ok(Test::Exists(wanted)),
+        _ => Err(Fault::new("exists_value", "`exists` needs `true` or `false`, without quotes")),
+    }
+}
+
+fn compare(chain: &Chain, scalar: &Scalar) -> Result<Test, Fault> {
+    let ordering = chain.modifiers.iter().find_map(|modifier| match modifier {
+        Modifier::Compare(ordering) => Some(*ordering),
+        _ => None,
+    });
+    match (ordering, scalar.kind()) {
+        (Some(ordering), Kind::Number(number)) => Ok(Test::Compare(ordering, number)),
+        _ => {
+            let reason = format!("`{}` is no number to compare with", scalar.text);
+            let fault = Fault::new("compare_value", reason);
+            let unquoted = Scalar { text: scalar.text.clone(), plain: true };
+            let is_quoted_number = matches!(unquoted.kind(), Kind::Number(_));
+            Err(if is_quoted_number { fault.hint("write it without quotes") } else { fault })
+        }
+    }
+}
+
+fn cidr(scalar: &Scalar) -> Result<Test, Fault> {
+    match Cidr::parse(spelling(scalar)?.trim()) {
+        Ok(range) => Ok(Test::Cidr(range)),
+        Err((reason, hint)) => Err(Fault { code: "cidr_value", reason, hint }),
+    }
+}
+
+fn field_ref(chain: &Chain, scalar: &Scalar) -> Result<Test, Fault> {
+    let pattern = Pattern::parse(spelling(scalar)?);
+    let field = match pattern.as_literal().map(str::trim) {
+        Some("") => return Err(Fault::new("fieldref_value", "`fieldref` names no field")),
+        Some(field) => field.to_owned(),
+        None => return Err(Fault::new("fieldref_value", "`fieldref` takes the name of a field, no wildcards")),
+    };
+    let contains = chain.has(Modifier::Contains);
+    Ok(Test::FieldRef {
+        field,
+        open_start: contains || chain.has(Modifier::EndsWith),
+        open_end: contains || chain.has(Modifier::StartsWith),
+        cased: chain.has(Modifier::Cased),
+    })
+}
+
+/// `startswith`, `endswith` and `contains` would put `.*` at the ends, which changes nothing for an
+/// expression that is searched anywhere in the value.
+fn expression(chain: &Chain, scalar: &Scalar) -> Result<Test, Fault> {
+    let flags = Flags {
+        ignore_case: chain.has(Modifier::IgnoreCase),
+        multi_line: chain.has(Modifier::MultiLine),
+        dot_all: chain.has(Modifier::DotAll),
+    };
+    let pattern = regex::translate(spelling(scalar)?);
+    match regex::check(&pattern, flags) {
+        Ok(()) => {
+            let Flags { ignore_case, multi_line, dot_all } = flags;
+            Ok(Test::Regex { pattern, ignore_case, multi_line, dot_all })
+        }
+        Err((reason, hint)) => Err(Fault { code: "regex_value", reason, hint }),
+    }
+}
+
+fn text(chain: &Chain, scalar: &Scalar) -> Result<Vec<Test>, Fault> {
+    let is_keyword = chain.field.is_none();
+    let as_written = chain.on_values().all(|modifier| modifier == Modifier::Cased);
+    if as_written && !is_keyword {
+        match scalar.kind() {
+            Kind::Null => return Ok(vec![Test::Null]),
+            Kind::Bool(wanted) => return Ok(vec![Test::Bool(wanted)]),
+            Kind::Number(number) => return Ok(vec![Test::Number(number, scalar.text.clone())]),
+            Kind::Text => {}
+        }
+    }
+    if is_keyword && scalar.kind() == Kind::Null {
+        return Err(Fault::new("null_value", "`null` is no keyword"));
+    }
+    let mut drafts = vec![Draft::Text(Pattern::parse(spelling(scalar)?))];
+    for modifier in chain.on_values() {
+        let mut next = Vec::with_capacity(drafts.len());
+        for draft in drafts {
+            next.extend(apply(draft, modifier)?);
+        }
+        drafts = next;
+    }
+    let finish = |draft: Draft| {
+        let mut pattern = draft.into_pattern()?;
+        pattern.cased = chain.has(Modifier::Cased);
+        if is_keyword {
+            pattern.open_start();
+            pattern.open_end();
+        }
+        Ok(Test::Pattern(pattern))
+    };
+    drafts.into_iter().map(finish).collect()
+}
+
+/// A value between two modifiers.
+enum Draft {
+    Text(Pattern),
+    /// After a UTF-16 modifier: bytes that base64 may still turn into text.
+    Bytes(Vec<u8>),
+}
+
+impl Draft {
+    fn into_pattern(self) -> Result<Pattern, Fault> {
+        match self {
+            Draft::Text(pattern) => Ok(pattern),
+            Draft::Bytes(bytes) => match String::from_utf8(bytes) {
+                Ok(text) => Ok(Pattern::literal(&text)),
+                Err(_) => Err(Fault::new("encoded_value", "the encoded value is no text that an event could hold")
+                    .hint("write `base64` or `base64offset` after the encoding")),
+            },
+        }
+    }
+
+    fn into_bytes(self) -> Result<Vec<u8>, Fault> {
+        match self {
+            Draft::Bytes(bytes) => Ok(bytes),
+            Draft::Text(pattern) => match pattern.as_literal() {
+                Some(text) => Ok(text.as_bytes().to_vec()),
+                None => Err(unencodable(&pattern)),
+            },
+        }
+    }
+}
+
+fn unencodable(pattern: &Pattern) -> Fault {
+    let what = if pattern.parts.contains(&Part::Dash) { "dashes of `windash`" } else { "wildcards" };
+    Fault::new("encoded_value", format!("{what} cannot be encoded"))
+        .hint("put `startswith`, `endswith` and `contains` behind the encoding, and escape `*` and `?`")
+}
+
+fn apply(draft: Draft, modifier: Modifier) -> Result<Vec<Draft>, Fault> {
+    Ok(match modifier {
+        Modifier::StartsWith | Modifier::EndsWith | Modifier::Contains => {
+            let mut pattern = draft.into_pattern()?;
+            if modifier != Modifier::StartsWith {
+                pattern.open_start();
+            }
+            if modifier != Modifier::EndsWith {
+                pattern.open_end();
+            }
+            vec![Draft::Text(pattern)]
+        }
+        Modifier::Windash => vec![Draft::Text(draft.into_pattern()?.with_dashes())],
+        Modifier::Utf16(order) => match draft {
+            Draft::Bytes(_) => return Err(Fault::new("encoded_value", "the value is encoded as UTF-16 twice")),
+            Draft::Text(pattern) => match pattern.as_literal() {
+                Some(text) => vec![Draft::Bytes(encode::utf16(text, order))],
+                None => return Err(unencodable(&pattern)),
+            },
+        },
+        Modifier::Base64 => vec![Draft::Text(Pattern::literal(&encode::base64(&draft.into_bytes()?)))],
+        Modifier::Base64Offset => {
+            let forms = encode::base64_at_offsets(&draft.into_bytes()?);
+            // A form without letters would be found in every value.
+            if forms.iter().any(String::is_empty) {
+                return Err(Fault::new("encoded_value", "the value is too short for `base64offset`"));
+            }
+            forms.iter().map(|form| Draft::Text(Pattern::literal(form))).collect()
+        }
+        _ => vec![draft],
+    })
+}

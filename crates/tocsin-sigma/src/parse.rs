@@ -1,0 +1,107 @@
+//! A rule file's text as documents, and what is wrong with it.
+//!
+//! Each document of a file stands alone: an error keeps that document from loading and no other.
+//! What refers to other rules (ids, names, field mapping) is checked where all rules are known.
+
+mod correlation;
+mod detection;
+mod extension;
+mod fields;
+mod head;
+
+use std::borrow::Cow;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::ast::{Body, Diagnostic, Document, Place};
+use crate::finding::Findings;
+use crate::limits::FILE_BYTES_MAX;
+use crate::yaml::{self, Data, Node, Piece};
+
+/// Where a file begins.
+const FILE_START: Place = Place { line: 1, column: 1 };
+
+/// Reads a rule file: the documents that load, and the findings about all of them in the order of
+/// their places.
+#[must_use]
+pub fn parse(file: Arc<PathBuf>, text: &str) -> (Vec<Document>, Vec<Diagnostic>) {
+    let mut findings = Findings::new(Arc::clone(&file));
+    if text.len() > FILE_BYTES_MAX {
+        findings.error(FILE_START, "file_too_large", format!("the file is larger than {FILE_BYTES_MAX} bytes"));
+        return (Vec::new(), findings.into_list());
+    }
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    // One spelling of line ends, so that a rule's hash does not depend on how it was checked out.
+    let text = if text.contains('\r') { Cow::Owned(text.replace("\r\n", "\n")) } else { Cow::Borrowed(text) };
+    let pieces = yaml::split(&text);
+    if pieces.is_empty() {
+        findings.warning(FILE_START, "no_document", "the file holds no document");
+        return (Vec::new(), findings.into_list());
+    }
+    let mut documents = Vec::new();
+    let mut diagnostics = Vec::new();
+    for piece in pieces {
+        let mut findings = Findings::new(Arc::clone(&file));
+        let document = document(&mut findings, &file, piece);
+        documents.extend(document.filter(|_| !findings.has_errors()));
+        diagnostics.extend(findings.into_list());
+    }
+    (documents, diagnostics)
+}
+
+/// What a document is about, by the key that only it has.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Subject {
+    Detection,
+    Correlation,
+    Filter,
+}
+
+const SUBJECTS: [(&str, Subject); 3] = [
+    ("detection", Subject::Detection),
+    ("correlation", Subject::Correlation),
+    ("filter", Subject::Filter),
+];
+
+fn document(findings: &mut Findings, file: &Arc<PathBuf>, piece: Piece<'_>) -> Option<Document> {
+    let root = yaml::read(findings, piece)?;
+    if !matches!(root.data, Data::Map(_)) {
+        findings.error(root.place, "no_rule", "a rule is a mapping of keys to values");
+        return None;
+    }
+    let subject = subject(findings, &root)?;
+    let head = head::read(findings, &root, piece, file);
+    let body = match subject {
+        Subject::Detection => detection::read(findings, &root, piece.text).map(Body::Detection),
+        Subject::Correlation => correlation::read(findings, &root).map(Body::Correlation),
+        Subject::Filter => {
+            let title = head.as_ref().map_or("", |head| head.title.as_str());
+            let place = root.entry("filter").map_or(root.place, |entry| entry.key_place);
+            findings.warning(place, "filter_not_loaded", format!("filters are not loaded yet: `{title}`"));
+            None
+        }
+    };
+    Some(Document { head: head?, body: body? })
+}
+
+fn subject(findings: &mut Findings, root: &Node) -> Option<Subject> {
+    let mut present =
+        SUBJECTS.iter().filter_map(|(key, subject)| root.entry(key).map(|entry| (entry, *subject)));
+    let Some((_, subject)) = present.next() else {
+        let hint = "a rule has `detection`, `correlation` or `filter`";
+        let reason = "the document is no rule: it has neither detection nor correlation";
+        findings.error_with_hint(root.place, "no_rule", reason, hint);
+        return None;
+    };
+    if let Some((second, _)) = present.next() {
+        let hint = "write them as two documents, with `---` between them";
+        let reason = format!("`{}` stands beside another kind of rule", second.key);
+        findings.error_with_hint(second.key_place, "two_kinds", reason, hint);
+        return None;
+    }
+    Some(subject)
+}
+
+#[cfg(test)]
+#[path = "parse_tests.rs"]
+mod tests;

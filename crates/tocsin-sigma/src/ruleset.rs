@@ -1,0 +1,115 @@
+//! A compiled rule set: what [`crate::compile`] makes and the matchers of all workers share.
+
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+use tocsin_core::correlation::CorrelationSpec;
+use tocsin_core::field::{FieldId, FieldTable};
+use tocsin_core::matcher::{Matcher, RuleIdx};
+use tocsin_core::rule::RuleMeta;
+
+use crate::ast::Document;
+use crate::atom::AtomId;
+use crate::matcher::SigmaMatcher;
+use crate::predicate::Predicates;
+use crate::program::Program;
+use crate::whole_event::{FieldRefs, Keywords};
+
+/// The stateless rules of a set, compiled into one matcher.
+#[derive(Debug, Default)]
+pub struct Compiled {
+    pub(crate) atoms: usize,
+    /// Tests by field id; `None` where no rule tests the field.
+    pub(crate) by_field: Vec<Option<Predicates>>,
+    pub(crate) keywords: Option<Keywords>,
+    pub(crate) field_refs: FieldRefs,
+    /// Conditions by rule; `None` for stateful rules.
+    pub(crate) programs: Vec<Option<Program>>,
+    /// Rules to try when an atom is set, by atom.
+    pub(crate) by_witness: Vec<Vec<RuleIdx>>,
+    /// Rules that can match without any atom.
+    pub(crate) without_witness: Vec<RuleIdx>,
+}
+
+impl Compiled {
+    #[inline]
+    pub(crate) fn has_predicates(&self, field: FieldId) -> bool {
+        self.by_field.get(field.index()).is_some_and(Option::is_some)
+    }
+
+    pub(crate) fn predicates(&self, field: FieldId) -> Option<&Predicates> {
+        self.by_field.get(field.index())?.as_ref()
+    }
+
+    pub(crate) fn needs_whole_event(&self) -> bool {
+        self.keywords.is_some() || !self.field_refs.is_empty()
+    }
+}
+
+/// A rule that feeds a stateful rule.
+#[derive(Clone, Debug)]
+pub struct Feed {
+    /// The stateless rule.
+    pub rule: RuleIdx,
+    /// The part its matches play.
+    pub role: u8,
+    /// The fields of the group key in its events (aliases resolved).
+    pub key: Vec<String>,
+}
+
+/// One loaded rule.
+#[derive(Debug)]
+pub struct Rule {
+    /// What alerts say about it.
+    pub meta: RuleMeta,
+    /// The document it came from.
+    pub document: Document,
+    /// For a stateful rule: what it asks for and who feeds it.
+    pub stateful: Option<(CorrelationSpec, Vec<Feed>)>,
+}
+
+/// A rule set.
+#[derive(Debug)]
+pub struct RuleSet {
+    /// All rules, by [`RuleIdx`].
+    pub rules: Vec<Rule>,
+    /// Every field a rule tests or groups by.
+    pub table: FieldTable,
+    /// The stateless rules as one matcher.
+    pub compiled: Arc<Compiled>,
+    pub(crate) by_reference: HashMap<String, RuleIdx>,
+}
+
+impl RuleSet {
+    /// The rule of an id or name.
+    #[must_use]
+    pub fn find(&self, reference: &str) -> Option<&Rule> {
+        self.by_reference.get(reference).map(|rule| &self.rules[rule.index()])
+    }
+
+    /// Builds matchers, one per worker. `seed` keys their memories.
+    pub fn matcher_factory(&self, seed: u64) -> impl Fn() -> Box<dyn Matcher> + Send + Sync + 'static {
+        let compiled = Arc::clone(&self.compiled);
+        move || Box::new(SigmaMatcher::new(Arc::clone(&compiled), seed))
+    }
+}
+
+/// An index from atoms to the rules they may make match.
+pub(crate) fn index_witnesses(
+    atoms: usize,
+    witnesses: impl Iterator<Item = (RuleIdx, Option<Vec<AtomId>>)>,
+) -> (Vec<Vec<RuleIdx>>, Vec<RuleIdx>) {
+    let mut by_witness = vec![Vec::new(); atoms];
+    let mut without = Vec::new();
+    for (rule, witness) in witnesses {
+        match witness {
+            Some(witness) => {
+                for atom in witness {
+                    by_witness[atom as usize].push(rule);
+                }
+            }
+            None => without.push(rule),
+        }
+    }
+    (by_witness, without)
+}
