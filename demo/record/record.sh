@@ -23,6 +23,7 @@ LIMIT_SECONDS=1500
 
 POLICY=/usr/sbin/policy-rc.d
 made_policy=no
+inside=
 
 die() { echo "record.sh: $*" >&2; exit 1; }
 
@@ -43,7 +44,17 @@ forbid_service_start() {
     made_policy=yes
 }
 
-cleanup() { [[ $made_policy == no ]] || rm -f "$POLICY"; made_policy=no; }
+allow_service_start() {
+    [[ $made_policy == no ]] || rm -f "$POLICY"
+    made_policy=no
+}
+
+cleanup() {
+    allow_service_start
+    [[ -z $inside ]] && return
+    kill "$inside" 2>/dev/null || true
+    wait "$inside" || true
+}
 
 install_packages() {
     everything_installed && return
@@ -51,19 +62,24 @@ install_packages() {
     apt-get update -q
     DEBIAN_FRONTEND=noninteractive \
         apt-get install -q -y --no-install-recommends "${PACKAGES[@]}"
-    cleanup
+    allow_service_start
     everything_installed || die "some commands are still missing"
 }
 
 # --kill-child with a process namespace: once the first process in it is gone,
-# the kernel ends every process that was started there, and no other.
+# the kernel ends every process that was started there, and no other. It runs in
+# the background because the shell acts on signals only while it waits.
 run_inside() {
-    TZ=UTC LC_ALL=C.UTF-8 timeout --foreground -k 10 "$LIMIT_SECONDS" \
+    TZ=UTC LC_ALL=C.UTF-8 timeout --foreground -k 3 "$LIMIT_SECONDS" \
         unshare --net --uts --ipc --mount --pid --fork --kill-child --mount-proc \
-        bash "$HERE/inside.sh" "$OUT"
+        bash "$HERE/inside.sh" "$OUT" &
+    inside=$!
+    wait "$inside"
+    inside=
 }
 
 trap cleanup EXIT
+trap 'exit 130' INT TERM
 [[ $(id -u) == 0 ]] || die "must run as root"
 mkdir -p "$OUT"
 OUT=$(cd "$OUT" && pwd)

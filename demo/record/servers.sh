@@ -65,13 +65,16 @@ add_key() {
     cp "$WORK/ssh/$1.pub" "$WORK/home/$1/.ssh/authorized_keys"
 }
 
+# The servers are started without on(): behind a function, the noted process id
+# would be that of a shell and not of the server.
+
 # The message text is sshd's own; rsyslog writes it in the traditional format.
 start_syslog() {
     cat >"$WORK/etc/rsyslog.conf" <<CONF
 module(load="imuxsock" SysSock.Name="/dev/log" SysSock.RateLimit.Interval="0")
 auth,authpriv.* action(type="omfile" file="$WORK/log/auth.log" template="RSYSLOG_TraditionalFileFormat")
 CONF
-    on web-1 rsyslogd -n -f "$WORK/etc/rsyslog.conf" -i "$WORK/rsyslog.pid" &
+    ip netns exec web-1 rsyslogd -n -f "$WORK/etc/rsyslog.conf" -i "$WORK/rsyslog.pid" &
     pids+=($!)
     wait_for test -S /dev/log
 }
@@ -95,7 +98,7 @@ PrintMotd no
 CONF
     # Setting the login uid is not allowed in some containers.
     sed 's/required\( *pam_loginuid\)/optional\1/' /etc/pam.d/sshd | replace /etc/pam.d/sshd
-    on web-1 /usr/sbin/sshd -D -f "$WORK/etc/sshd_config" &
+    ip netns exec web-1 /usr/sbin/sshd -D -f "$WORK/etc/sshd_config" &
     pids+=($!)
 }
 
@@ -135,9 +138,9 @@ http {
 CONF
     echo "$API_USER:$(openssl passwd -apr1 "$API_PASSWORD")" >"$WORK/etc/htpasswd"
     make_site
-    on web-1 nginx -c "$WORK/etc/nginx.conf" -e "$WORK/nginx/error.log" -g 'daemon off;' &
+    ip netns exec web-1 nginx -c "$WORK/etc/nginx.conf" -e "$WORK/nginx/error.log" -g 'daemon off;' &
     pids+=($!)
-    on web-1 /usr/bin/python3 "$HERE/shop.py" >"$WORK/out/shop" 2>&1 &
+    ip netns exec web-1 /usr/bin/python3 "$HERE/shop.py" >"$WORK/out/shop" 2>&1 &
     pids+=($!)
 }
 

@@ -34,6 +34,9 @@ pub struct RawBatch {
     pub partition: PartitionId,
     /// The bytes they cover there.
     pub offsets: OffsetRange,
+    /// When the records were taken in. `None` in scans: then an event's ingest time is the newest
+    /// event time so far, its own included.
+    pub ingest: Option<Timestamp>,
     /// Number of the first record in its partition, from 0 (for lines: line number − 1).
     pub first_record: u64,
     /// The bytes.

@@ -27,6 +27,8 @@ pub enum Phase {
 pub struct Evidence {
     /// Its event time.
     pub time: Timestamp,
+    /// When it was taken in.
+    pub ingest: Timestamp,
     /// Its position, by which the record can be read again.
     pub position: Position,
 }

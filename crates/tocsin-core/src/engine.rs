@@ -13,12 +13,15 @@ use crate::detection::Detection;
 use crate::detector::{Emission, StepContext, Usage};
 use crate::key;
 use crate::matcher::{Matcher, RuleMatch};
-use crate::offset::PartitionId;
+use crate::offset::{PartitionId, Position};
 use crate::plan::Plan;
 use crate::shard::{SHARDS, Shard, shard_of};
 use crate::signal::{Signal, Signals};
 use crate::time::{Span, Timestamp};
 use crate::watermark::Watermarks;
+
+/// How far an event's time may lie ahead of its ingest.
+const FUTURE_MAX: Span = Span::seconds(60);
 
 /// How the engine treats time.
 #[derive(Clone, Copy, Debug)]
@@ -73,6 +76,15 @@ pub struct MatchedBatch {
     newest: Timestamp,
 }
 
+impl MatchedBatch {
+    /// Positions of the events that became signals, each once, in order.
+    pub fn signal_positions(&self) -> impl Iterator<Item = Position> {
+        let mut last = None;
+        let positions = self.signals.iter().map(|unplaced| unplaced.signal.position);
+        positions.filter(move |position| last.replace(*position) != Some(*position))
+    }
+}
+
 /// The data-parallel half: matching and keys. One per worker.
 pub struct MatchStage {
     plan: Arc<Plan>,
@@ -91,8 +103,9 @@ impl MatchStage {
     /// Matches a batch and forms the signals of stateful rules.
     pub fn step(&mut self, mut batch: EventBatch) -> MatchedBatch {
         let mut notes = [0; Notes::ALL.len()];
+        let latest = batch.raw.ingest.map_or(self.latest, |ingest| ingest.plus(FUTURE_MAX));
         for event in &mut batch.events {
-            if event.time > self.latest && !event.notes.time_from_ingest() {
+            if event.time > latest && !event.notes.time_from_ingest() {
                 event.notes.insert(Notes::TIME_CLAMPED);
             }
             if event.notes != Notes::default() {
@@ -142,6 +155,7 @@ impl MatchStage {
                     role: route.role,
                     late_behind: None,
                     time: event.time,
+                    ingest: batch.raw.ingest.unwrap_or(Timestamp::MIN),
                     position: batch.raw.position(event.record),
                     weight: event.weight,
                     key_start,
@@ -284,11 +298,17 @@ impl Correlator {
     /// Gives a signal its time and tells whether it is late; `None` when it is too late to count.
     fn place(&mut self, tenant: TenantId, partition: PartitionId, unplaced: Unplaced) -> Option<Signal> {
         let (lateness, grace) = (self.config.lateness, self.config.grace);
+        // Before the first event with a time of its own, the reference time stands in.
+        let reference = self.config.latest.minus(FUTURE_MAX);
         let watermarks = self.watermarks(tenant);
         watermarks.observe(partition, unplaced.newest_in_batch);
         let mut signal = unplaced.signal;
+        if signal.ingest == Timestamp::MIN {
+            let newest = watermarks.newest(partition);
+            signal.ingest = if newest == Timestamp::MIN { reference } else { newest };
+        }
         if unplaced.time_from_ingest {
-            signal.time = watermarks.newest(partition).max(Timestamp(0));
+            signal.time = signal.ingest;
         }
         let watermark = watermarks.advance(lateness);
         if signal.time <= watermark {

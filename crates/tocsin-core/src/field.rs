@@ -40,6 +40,14 @@ impl FieldTable {
         FieldTable::default()
     }
 
+    /// A table of these names, as many as it holds.
+    #[must_use]
+    pub fn of(names: &[&str]) -> FieldTable {
+        let mut table = FieldTable::new();
+        names.iter().take_while(|name| table.intern(name).is_ok()).for_each(drop);
+        table
+    }
+
     /// The id of a name, added if it is new.
     ///
     /// # Errors

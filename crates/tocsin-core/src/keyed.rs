@@ -177,8 +177,7 @@ impl<M: Machine> Keyed<M> {
         out: &mut Vec<Detection>,
     ) {
         let slot = self.slot(signals.tenant, signals.key(signal));
-        let entry =
-            Entry { time: signal.time, position: signal.position, role: signal.role, weight: signal.weight };
+        let entry = Entry::of(signal);
         if let Some(watermark) = signal.late_behind {
             self.settle(slot, watermark, context, out);
             self.absorb_late(slot, &entry, context);
@@ -379,7 +378,8 @@ impl Episode {
             self.first_seen = self.first_seen.min(entry.time);
             self.last_seen = self.last_seen.max(entry.time);
             if self.evidence.len() < EVIDENCE_IDS_MAX {
-                self.evidence.push(Evidence { time: entry.time, position: entry.position });
+                let (time, ingest, position) = (entry.time, entry.ingest(), entry.position);
+                self.evidence.push(Evidence { time, ingest, position });
             }
             self.changed = true;
         }

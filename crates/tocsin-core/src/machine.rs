@@ -10,8 +10,10 @@ use serde::de::DeserializeOwned;
 use std::collections::VecDeque;
 
 use crate::offset::Position;
-use crate::signal::Role;
+use crate::signal::{Role, Signal};
 use crate::time::{Span, Timestamp};
+
+const NANOS_PER_MILLI: i64 = 1_000_000;
 
 /// One event as a machine sees it. Ordered by (time, position): the total order of events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, serde::Deserialize)]
@@ -20,10 +22,34 @@ pub struct Entry {
     pub time: Timestamp,
     /// Where it came from.
     pub position: Position,
+    /// When it was taken in, in milliseconds after its event time; held at the ends.
+    pub ingest_delay_ms: i32,
     /// The part it plays for the rule.
     pub role: Role,
     /// How many events it stands for.
     pub weight: u32,
+}
+
+impl Entry {
+    /// The entry of a signal.
+    #[must_use]
+    pub fn of(signal: &Signal) -> Entry {
+        let delay = signal.ingest.0.saturating_sub(signal.time.0) / NANOS_PER_MILLI;
+        let held = delay.clamp(i64::from(i32::MIN), i64::from(i32::MAX));
+        Entry {
+            time: signal.time,
+            position: signal.position,
+            ingest_delay_ms: held as i32,
+            role: signal.role,
+            weight: signal.weight,
+        }
+    }
+
+    /// When it was taken in, to the millisecond.
+    #[must_use]
+    pub fn ingest(&self) -> Timestamp {
+        self.time.plus(Span(i64::from(self.ingest_delay_ms) * NANOS_PER_MILLI))
+    }
 }
 
 /// The condition of a stateful rule, for one key.
@@ -98,6 +124,27 @@ pub fn fold_buckets(
         }
         folded.extend(waiting.range(middle.end..start + len));
         start += len;
+    }
+    *waiting = folded;
+}
+
+/// Folds neighbouring entries of one time, partition and role beyond the first `head(role)` into
+/// the last of those, by weight. Entries of one partition and time keep their order, so nothing
+/// can arrive between them later.
+pub fn fold_equal_times(waiting: &mut VecDeque<Entry>, head: impl Fn(Role) -> usize) {
+    let mut folded: VecDeque<Entry> = VecDeque::with_capacity(waiting.len());
+    let mut alike = 0;
+    for entry in waiting.drain(..) {
+        let same = |last: &Entry| {
+            last.time == entry.time
+                && last.position.partition() == entry.position.partition()
+                && last.role == entry.role
+        };
+        alike = if folded.back().is_some_and(same) { alike + 1 } else { 0 };
+        match folded.back_mut().filter(|_| alike >= head(entry.role)) {
+            Some(last) => last.weight = last.weight.saturating_add(entry.weight),
+            None => folded.push_back(entry),
+        }
     }
     *waiting = folded;
 }

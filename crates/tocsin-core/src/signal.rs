@@ -20,6 +20,8 @@ pub struct Signal {
     pub late_behind: Option<Timestamp>,
     /// Event time.
     pub time: Timestamp,
+    /// When the event was taken in.
+    pub ingest: Timestamp,
     /// Position of the event.
     pub position: Position,
     /// How many events it stands for.

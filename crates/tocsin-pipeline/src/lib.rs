@@ -1,1 +1,12 @@
-//! pipeline
+//! The pipeline: what moves batches through the engine, and the seams to the edge.
+//!
+//! Threads and channels begin on this floor; files and sockets stay above it (they come in through
+//! [`source`] and [`records`]). [`plan`] puts a rule set together, [`scan`] runs it over inputs.
+
+pub mod cutter;
+pub mod finalise;
+pub mod plan;
+pub mod pool;
+pub mod records;
+pub mod scan;
+pub mod source;

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use tocsin_core::correlation::{ROLE_COUNTS, ROLE_FOLLOWS, ROLE_INTERRUPTS};
 use tocsin_core::detector::Detector;
-use tocsin_core::limits::EXACT_THRESHOLD_MAX;
-use tocsin_core::machine::{Contributing, Entry, Machine};
+use tocsin_core::limits::{EVIDENCE_IDS_MAX, EXACT_THRESHOLD_MAX};
+use tocsin_core::machine::{Contributing, Entry, Machine, fold_equal_times};
 use tocsin_core::time::{Span, Timestamp};
 use tocsin_core::window::Window;
 
@@ -101,17 +101,9 @@ impl Machine for Consecutive {
         run.window.is_empty()
     }
 
-    /// Of neighbouring interruptions all but the first and the last say nothing that an event
-    /// arriving between them could not be told by those two.
+    /// Only events of one time and partition stand where nothing can come between them any more.
     fn fold(&self, waiting: &mut VecDeque<Entry>, _: Option<Timestamp>) {
-        let interrupts = |at: usize| waiting.get(at).is_some_and(|entry| entry.role == ROLE_INTERRUPTS);
-        let inner: Vec<bool> = (0..waiting.len())
-            .map(|at| at > 0 && interrupts(at - 1) && interrupts(at) && interrupts(at + 1))
-            .collect();
-        let mut at = 0;
-        waiting.retain(|_| {
-            at += 1;
-            !inner[at - 1]
-        });
+        let head = (self.threshold as usize).max(EVIDENCE_IDS_MAX);
+        fold_equal_times(waiting, |role| if role == ROLE_INTERRUPTS { 1 } else { head });
     }
 }

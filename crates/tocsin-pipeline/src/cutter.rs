@@ -1,0 +1,157 @@
+//! The batch cutter: bytes of one input become raw batches of whole records.
+
+use std::io;
+
+use tocsin_core::batch::{RawBatch, TenantId};
+use tocsin_core::limits::RECORD_BYTES_MAX;
+use tocsin_core::offset::{OffsetRange, PartitionId};
+use tocsin_decode::framing::{Framing, JsonCutter, cut_lines, line};
+
+use crate::source::Source;
+
+/// Bytes a batch aims at: small enough to stay in a core's cache, large enough to be worth a trip.
+pub const BATCH_BYTES: usize = 256 << 10;
+
+/// Bytes asked of a source at once.
+const READ_BYTES: usize = 256 << 10;
+
+const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+
+/// Cuts one source into batches.
+pub struct Cutter {
+    source: Box<dyn Source>,
+    tenant: TenantId,
+    partition: PartitionId,
+    framing: Option<Framing>,
+    json: JsonCutter,
+    /// Bytes read and not yet part of a batch.
+    pending: Vec<u8>,
+    /// Offset of the first pending byte in the input.
+    offset: u64,
+    next_record: u64,
+    ended: bool,
+    /// Inside a record longer than the bound, whose head was handed on already.
+    skipping: bool,
+}
+
+impl Cutter {
+    /// A cutter; `framing` where it is known beforehand.
+    #[must_use]
+    pub fn new(source: Box<dyn Source>, partition: PartitionId, framing: Option<Framing>) -> Cutter {
+        Cutter {
+            source,
+            tenant: TenantId::default(),
+            partition,
+            framing,
+            json: JsonCutter::default(),
+            pending: Vec::new(),
+            offset: 0,
+            next_record: 0,
+            ended: false,
+            skipping: false,
+        }
+    }
+
+    /// The source.
+    #[must_use]
+    pub fn source(&self) -> &dyn Source {
+        &*self.source
+    }
+
+    /// The partition.
+    #[must_use]
+    pub fn partition(&self) -> PartitionId {
+        self.partition
+    }
+
+    /// The next batch, `None` at the end.
+    ///
+    /// # Errors
+    /// What the source says; what was read before is still handed out by further calls.
+    pub fn next_batch(&mut self) -> io::Result<Option<RawBatch>> {
+        loop {
+            let failed = self.fill().err();
+            if let Some(batch) = self.cut() {
+                if failed.is_some() {
+                    self.ended = true;
+                }
+                return Ok(Some(batch));
+            }
+            if let Some(error) = failed {
+                self.ended = true;
+                return Err(error);
+            }
+            if self.ended && self.pending.is_empty() {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Reads until a batch's worth is pending or the input ends.
+    fn fill(&mut self) -> io::Result<()> {
+        let had = self.pending.len();
+        while !self.ended && self.pending.len() < had.max(BATCH_BYTES) + usize::from(had >= BATCH_BYTES) {
+            let len = self.pending.len();
+            self.pending.resize(len + READ_BYTES, 0);
+            let outcome = self.source.read(&mut self.pending[len..]);
+            self.pending.truncate(len + outcome.as_ref().map_or(0, |n| *n));
+            match outcome {
+                Ok(0) => self.ended = true,
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+            if self.offset == 0 && self.framing.is_none() && self.pending.starts_with(BYTE_ORDER_MARK) {
+                self.pending.drain(..BYTE_ORDER_MARK.len());
+                self.offset = BYTE_ORDER_MARK.len() as u64;
+            }
+        }
+        Ok(())
+    }
+
+    /// Cuts the whole records out of what is pending; `None` if there is none yet.
+    fn cut(&mut self) -> Option<RawBatch> {
+        let pending = &self.pending;
+        let framing = *self.framing.get_or_insert_with(|| Framing::recognise(pending));
+        let mut records = Vec::with_capacity(pending.len() / 128);
+        let mut rest = match framing {
+            Framing::Lines => cut_lines(&self.pending, 0, &mut records),
+            Framing::JsonStream => self.json.cut(&self.pending, 0, &mut records),
+        };
+        if self.skipping && !records.is_empty() {
+            // The first record is the tail of one that was too long.
+            records.remove(0);
+            self.skipping = false;
+        }
+        let unended = self.pending.len() - rest;
+        if self.ended && unended > 0 {
+            let last = line(&self.pending, rest, self.pending.len());
+            if !self.skipping && last.len > 0 {
+                records.push(last);
+            }
+            rest = self.pending.len();
+        } else if unended > RECORD_BYTES_MAX {
+            if !self.skipping {
+                records.push(line(&self.pending, rest, self.pending.len()));
+            }
+            self.skipping = true;
+            rest = self.pending.len();
+        }
+        if rest == 0 {
+            return None;
+        }
+        let tail = self.pending.split_off(rest);
+        let batch = RawBatch {
+            tenant: self.tenant,
+            partition: self.partition,
+            offsets: OffsetRange { from: self.offset, to: self.offset + rest as u64 },
+            ingest: None,
+            first_record: self.next_record,
+            bytes: std::mem::replace(&mut self.pending, tail),
+            records,
+        };
+        self.offset += rest as u64;
+        self.next_record += batch.records.len() as u64;
+        Some(batch)
+    }
+}

@@ -1,0 +1,113 @@
+//! From closed detections to alerts in order: (timestamp, alert id), evidence read again, claims
+//! about the same event joined.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::Map;
+use tocsin_alert::group::join_claims;
+use tocsin_alert::{Alert, AlertSource, EvidenceEvent};
+use tocsin_core::alert_id::AlertId;
+use tocsin_core::detection::{Detection, Evidence, Phase};
+use tocsin_core::limits::EVIDENCE_EVENTS_MAX;
+use tocsin_core::offset::Position;
+use tocsin_core::plan::Plan;
+use tocsin_core::time::{Span, Timestamp};
+use tocsin_decode::view::{EventView, Viewed};
+
+use crate::records::Records;
+
+/// Holds closed detections back until no earlier one can come any more.
+pub struct Finaliser {
+    plan: Arc<Plan>,
+    tenant: String,
+    view: EventView,
+    held: BTreeMap<(Timestamp, AlertId), Detection>,
+    /// The longest episode of any rule.
+    longest: Span,
+}
+
+impl Finaliser {
+    /// A finaliser for one tenant. `as_of` is the reference time of lines without a year.
+    #[must_use]
+    pub fn new(plan: Arc<Plan>, tenant: &str, as_of: Timestamp) -> Finaliser {
+        let longest = plan.rules.iter().map(|rule| rule.meta.episode).max().unwrap_or_default();
+        Finaliser {
+            plan,
+            tenant: tenant.to_string(),
+            view: EventView::new(as_of),
+            held: BTreeMap::new(),
+            longest,
+        }
+    }
+
+    /// Takes in detections; only closed ones count.
+    pub fn take(&mut self, detections: Vec<Detection>) {
+        for detection in detections {
+            if detection.phase == Phase::Closed && self.plan.meta(detection.rule).alerts {
+                let id = self.source(&detection).id();
+                self.held.insert((detection.t0, id), detection);
+            }
+        }
+    }
+
+    /// The alerts that are complete and in order at a watermark.
+    pub fn release(&mut self, watermark: Timestamp, records: &mut dyn Records) -> Vec<Alert> {
+        let until = if watermark == Timestamp::MAX { watermark } else { watermark.minus(self.longest) };
+        let mut alerts = Vec::new();
+        while let Some(entry) = self.held.first_entry().filter(|entry| entry.key().0 < until) {
+            let detection = entry.remove();
+            alerts.push((detection.completing, self.alert(&detection, records)));
+        }
+        join_claims(&mut alerts);
+        alerts.into_iter().map(|(_, alert)| alert).collect()
+    }
+
+    fn source<'a>(&'a self, detection: &'a Detection) -> AlertSource<'a> {
+        AlertSource { tenant: &self.tenant, meta: self.plan.meta(detection.rule), detection }
+    }
+
+    fn alert(&mut self, detection: &Detection, records: &mut dyn Records) -> Alert {
+        let evidence: Vec<EvidenceEvent> = detection
+            .evidence
+            .iter()
+            .enumerate()
+            .map(|(index, event)| {
+                let whole = (index < EVIDENCE_EVENTS_MAX).then(|| self.viewed(event, records)).flatten();
+                EvidenceEvent {
+                    event_id: event.position.to_string(),
+                    event_time: event.time.to_string(),
+                    event: whole.map(|viewed| viewed.event),
+                }
+            })
+            .collect();
+        let completing = self.completing(detection, records);
+        let (event, named) = completing.map_or((serde_json::Value::Null, Map::new()), |v| (v.event, v.named));
+        self.source(detection).alert(event, &named, evidence)
+    }
+
+    fn completing(&mut self, detection: &Detection, records: &mut dyn Records) -> Option<Viewed> {
+        let known = detection.evidence.iter().find(|event| event.position == detection.completing);
+        let unknown = Evidence { time: detection.t0, ingest: detection.t0, position: detection.completing };
+        self.viewed(known.unwrap_or(&unknown), records)
+    }
+
+    fn viewed(&mut self, event: &Evidence, records: &mut dyn Records) -> Option<Viewed> {
+        let record = records.read(event.position)?;
+        Some(self.view.view(&record, event.position, event.ingest))
+    }
+}
+
+/// Position of a record of a batch, for stores that keep what they may be asked for.
+pub fn keep_signals(batch: &tocsin_core::engine::MatchedBatch, records: &mut dyn Records) {
+    for position in batch.signal_positions() {
+        keep(batch, position, records);
+    }
+}
+
+fn keep(batch: &tocsin_core::engine::MatchedBatch, position: Position, records: &mut dyn Records) {
+    let start = (position.offset() - batch.raw.offsets.from) as u32;
+    if let Ok(index) = batch.raw.records.binary_search_by_key(&start, |span| span.start) {
+        records.keep(position, batch.raw.record(index as u32));
+    }
+}

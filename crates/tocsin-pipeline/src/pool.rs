@@ -1,0 +1,160 @@
+//! The worker pool: batches are decoded and matched on any number of threads and come back in the
+//! order they went in.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::thread::JoinHandle;
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+use tocsin_core::batch::RawBatch;
+use tocsin_core::decoder::Decoder;
+use tocsin_core::engine::{MatchStage, MatchedBatch};
+
+/// Batches under way per worker, waiting ones included. Above it the reader waits.
+const BATCHES_PER_WORKER_MAX: usize = 3;
+
+/// One worker's tools.
+pub struct Worker {
+    /// Bytes become events.
+    pub decoder: Box<dyn Decoder>,
+    /// Events become matches and signals.
+    pub matching: MatchStage,
+}
+
+impl Worker {
+    fn step(&mut self, raw: RawBatch) -> MatchedBatch {
+        self.matching.step(self.decoder.decode(raw))
+    }
+}
+
+/// A worker died: a defect in a decoder or matcher. The batch it had is lost to the result.
+#[derive(Debug, thiserror::Error)]
+#[error("a worker thread failed; the scan cannot go on")]
+pub struct WorkerFailed;
+
+type Job = (u64, RawBatch);
+type Done = (u64, Option<MatchedBatch>);
+
+/// A pool of workers. With one worker everything runs on the calling thread.
+pub enum Pool {
+    /// No threads.
+    Inline {
+        /// The only worker.
+        worker: Box<Worker>,
+        /// What it has done and nobody has fetched.
+        done: Option<MatchedBatch>,
+    },
+    /// Threads.
+    Threads(Threads),
+}
+
+/// The threads of a pool.
+pub struct Threads {
+    jobs: Option<Sender<Job>>,
+    results: Receiver<Done>,
+    handles: Vec<JoinHandle<()>>,
+    /// Results that came before their turn.
+    early: BTreeMap<u64, Option<MatchedBatch>>,
+    sent: u64,
+    fetched: u64,
+}
+
+impl Pool {
+    /// A pool of these workers.
+    #[must_use]
+    pub fn new(mut workers: Vec<Worker>) -> Pool {
+        if workers.len() == 1 {
+            return Pool::Inline { worker: Box::new(workers.remove(0)), done: None };
+        }
+        let capacity = workers.len() * BATCHES_PER_WORKER_MAX;
+        let (jobs, queue) = bounded::<Job>(capacity);
+        let (finished, results) = bounded::<Done>(capacity);
+        let handles = workers
+            .into_iter()
+            .map(|worker| {
+                let (queue, finished) = (queue.clone(), finished.clone());
+                std::thread::spawn(move || work(worker, &queue, &finished))
+            })
+            .collect();
+        let early = BTreeMap::new();
+        Pool::Threads(Threads { jobs: Some(jobs), results, handles, early, sent: 0, fetched: 0 })
+    }
+
+    /// Whether another batch may be sent before one is fetched.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        match self {
+            Pool::Inline { done, .. } => done.is_none(),
+            Pool::Threads(threads) => {
+                let capacity = threads.handles.len() * BATCHES_PER_WORKER_MAX;
+                threads.sent - threads.fetched < capacity as u64
+            }
+        }
+    }
+
+    /// Sends a batch; only when [`Pool::has_room`].
+    ///
+    /// # Errors
+    /// [`WorkerFailed`] when every worker is gone.
+    pub fn send(&mut self, batch: RawBatch) -> Result<(), WorkerFailed> {
+        match self {
+            Pool::Inline { worker, done } => *done = Some(worker.step(batch)),
+            Pool::Threads(threads) => {
+                let jobs = threads.jobs.as_ref().ok_or(WorkerFailed)?;
+                jobs.send((threads.sent, batch)).map_err(|_| WorkerFailed)?;
+                threads.sent += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// The next batch in the order of sending; `None` when none is under way.
+    ///
+    /// # Errors
+    /// [`WorkerFailed`] when its worker died.
+    pub fn fetch(&mut self) -> Result<Option<MatchedBatch>, WorkerFailed> {
+        match self {
+            Pool::Inline { done, .. } => Ok(done.take()),
+            Pool::Threads(threads) => threads.fetch(),
+        }
+    }
+}
+
+impl Threads {
+    fn fetch(&mut self) -> Result<Option<MatchedBatch>, WorkerFailed> {
+        if self.fetched == self.sent {
+            return Ok(None);
+        }
+        let result = loop {
+            if let Some(result) = self.early.remove(&self.fetched) {
+                break result;
+            }
+            let (number, result) = self.results.recv().map_err(|_| WorkerFailed)?;
+            self.early.insert(number, result);
+        };
+        self.fetched += 1;
+        result.map(Some).ok_or(WorkerFailed)
+    }
+}
+
+impl Drop for Threads {
+    /// Closing the queue ends the workers; nothing is left running.
+    fn drop(&mut self) {
+        self.jobs = None;
+        while self.results.recv().is_ok() {}
+        for handle in self.handles.drain(..) {
+            // A worker that panicked has said so through its result.
+            drop(handle.join());
+        }
+    }
+}
+
+fn work(mut worker: Worker, queue: &Receiver<Job>, finished: &Sender<Done>) {
+    while let Ok((number, batch)) = queue.recv() {
+        let result = catch_unwind(AssertUnwindSafe(|| worker.step(batch))).ok();
+        let failed = result.is_none();
+        if finished.send((number, result)).is_err() || failed {
+            return;
+        }
+    }
+}
