@@ -37,6 +37,9 @@ pub struct RawBatch {
     /// When the records were taken in. `None` in scans: then an event's ingest time is the newest
     /// event time so far, its own included.
     pub ingest: Option<Timestamp>,
+    /// Reference time of lines without a year: they get the latest year that puts them at or
+    /// before it + 24 h. `None`: the decoder's own.
+    pub reference: Option<Timestamp>,
     /// Number of the first record in its partition, from 0 (for lines: line number − 1).
     pub first_record: u64,
     /// The bytes.

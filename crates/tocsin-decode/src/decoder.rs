@@ -38,10 +38,7 @@ impl RecordDecoder {
         Ok(RecordDecoder::with(context, std::iter::once(entry)))
     }
 
-    fn with(
-        context: FormatContext,
-        entries: impl Iterator<Item = &'static FormatEntry>,
-    ) -> RecordDecoder {
+    fn with(context: FormatContext, entries: impl Iterator<Item = &'static FormatEntry>) -> RecordDecoder {
         let formats = entries.map(|entry| (entry, (entry.build)(&context))).collect();
         RecordDecoder { formats, last: 0, row: Row::new(&context.taxonomy), context }
     }
@@ -101,10 +98,11 @@ impl Decoder for RecordDecoder {
         let records = std::mem::take(&mut raw.records);
         let mut batch = EventBatch::new(raw, self.context.taxonomy.table().clone());
         batch.events.reserve(records.len());
+        let reference = batch.raw.reference.unwrap_or(self.context.as_of);
         let valid = std::str::from_utf8(&bytes).is_ok();
         for (index, span) in records.iter().enumerate().filter(|(_, span)| span.len > 0) {
             let (start, end) = (span.start as usize, (span.start + span.len) as usize);
-            let record = Record { bytes: &bytes, start, end };
+            let record = Record { bytes: &bytes, start, end, reference };
             self.record(&mut batch, record, index as u32, valid);
         }
         batch.raw.bytes = bytes;

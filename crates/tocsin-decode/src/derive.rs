@@ -141,14 +141,17 @@ fn derive_windows(id: &[u8], derivation: &mut Derivation) {
     }
 }
 
+const FAILURE_WORDS: [&str; 7] = ["failed", "failure", "fail", "denied", "blocked", "401", "403"];
+const SUCCESS_WORDS: [&str; 4] = ["success", "succeeded", "ok", "allowed"];
+
 /// The outcome a status word or an HTTP status code tells.
 fn outcome_of_status(status: &[u8]) -> Option<&'static str> {
-    match &*lower(status) {
-        "failed" | "failure" | "fail" | "denied" | "blocked" | "401" | "403" => Some(FAILURE),
-        "success" | "succeeded" | "ok" | "allowed" => Some(SUCCESS),
-        code if code.len() == 3 && code.starts_with('2') && code.bytes().all(|b| b.is_ascii_digit()) => {
-            Some(SUCCESS)
-        }
+    let is_in = |words: &[&str]| words.iter().any(|word| status.eq_ignore_ascii_case(word.as_bytes()));
+    match status {
+        b"" => None,
+        [b'2', b'0'..=b'9', b'0'..=b'9'] => Some(SUCCESS),
+        _ if is_in(&FAILURE_WORDS) => Some(FAILURE),
+        _ if is_in(&SUCCESS_WORDS) => Some(SUCCESS),
         _ => None,
     }
 }

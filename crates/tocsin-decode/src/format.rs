@@ -34,6 +34,8 @@ pub struct Record<'a> {
     pub start: usize,
     /// One past its last byte.
     pub end: usize,
+    /// Reference time, should the record have no year.
+    pub reference: Timestamp,
 }
 
 impl<'a> Record<'a> {

@@ -69,11 +69,8 @@ impl Quotes {
 
     #[inline]
     fn push(&mut self, marks: &Marks, escaped_next: &mut u64) {
-        let escaped = if marks.backslash | *escaped_next == 0 {
-            0
-        } else {
-            escaped_by(marks.backslash, escaped_next)
-        };
+        let escaped =
+            if marks.backslash | *escaped_next == 0 { 0 } else { escaped_by(marks.backslash, escaped_next) };
         self.quotes.push(marks.quote & !escaped);
         self.backslashes.push(marks.backslash);
     }

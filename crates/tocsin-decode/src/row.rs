@@ -103,8 +103,12 @@ impl Row {
             any: false,
         };
         derived.any = [
-            derived.action, derived.category, derived.outcome,
-            derived.status_code, derived.product, derived.service,
+            derived.action,
+            derived.category,
+            derived.outcome,
+            derived.status_code,
+            derived.product,
+            derived.service,
         ]
         .iter()
         .any(Option::is_some);
@@ -153,6 +157,15 @@ impl Row {
                 Target::Action(rank) => keep_best(&mut self.action, rank, &found),
                 Target::Outcome(rank) => keep_best(&mut self.outcome, rank, &found),
                 Target::WindowsEventId => self.event_id = Some(span(&found)),
+            }
+        }
+    }
+
+    /// Gives a value that stands nowhere in the record to the fields that want it.
+    pub fn put_computed(&mut self, batch: &mut EventBatch, targets: &[Target], text: &str) {
+        for target in targets {
+            if let Target::Named(id) | Target::Alias(id, _) = *target {
+                push_derived(batch, id, text);
             }
         }
     }
@@ -217,12 +230,14 @@ impl Row {
                 return false;
             }
             if rank < best.rank {
-                let start = self.slots_start;
-                let mut index = 0;
-                batch.slots.retain(|slot| {
-                    index += 1;
-                    index <= start || slot.field != id
-                });
+                let mut kept = self.slots_start;
+                for read in self.slots_start..batch.slots.len() {
+                    if batch.slots[read].field != id {
+                        batch.slots.swap(kept, read);
+                        kept += 1;
+                    }
+                }
+                batch.slots.truncate(kept);
             }
         }
         *best = Best { generation, rank };
@@ -230,7 +245,8 @@ impl Row {
     }
 
     fn put_alias(&mut self, batch: &mut EventBatch, id: FieldId, rank: u8, found: &Found<'_>) {
-        let scalar = matches!(found.kind, Kind::Text | Kind::Escaped | Kind::Number | Kind::True | Kind::False);
+        let scalar =
+            matches!(found.kind, Kind::Text | Kind::Escaped | Kind::Number | Kind::True | Kind::False);
         if scalar && !found.bytes.is_empty() && self.outranks(batch, id, rank) {
             batch.slots.push(slot(id, found));
             self.has_request |= self.request_fields.contains(&Some(id));
@@ -404,9 +420,18 @@ mod tests {
     #[test]
     fn dotted_quads_have_one_spelling() {
         for (text, expect) in [
-            ("10.0.0.1", true), ("0.0.0.0", true), ("255.255.255.255", true), ("256.0.0.1", false),
-            ("01.2.3.4", false), ("1.2.3", false), ("1.2.3.4.5", false), ("1..2.3", false),
-            ("1.2.3.", false), ("", false), ("1.2.3.4 ", false), ("10.20.30.400", false),
+            ("10.0.0.1", true),
+            ("0.0.0.0", true),
+            ("255.255.255.255", true),
+            ("256.0.0.1", false),
+            ("01.2.3.4", false),
+            ("1.2.3", false),
+            ("1.2.3.4.5", false),
+            ("1..2.3", false),
+            ("1.2.3.", false),
+            ("", false),
+            ("1.2.3.4 ", false),
+            ("10.20.30.400", false),
         ] {
             assert_eq!(is_plain_ipv4(text.as_bytes()), expect, "{text}");
         }

@@ -45,17 +45,17 @@ const OUTCOME_NAMES: [&str; 4] = ["event.outcome", "status", "outcome", "status_
 /// Taxonomy fields and the names that fill them, in row order. The taxonomy name itself, which
 /// stands first, is what recognised schemas send.
 const ALIASES: &[(&str, &[&str])] = &[
-    ("source.ip", &[
-        "source.ip", "source_ip", "client_ip", "src_ip", "remote_addr", "sourceIPAddress", "IpAddress",
-    ]),
+    (
+        "source.ip",
+        &["source.ip", "source_ip", "client_ip", "src_ip", "remote_addr", "sourceIPAddress", "IpAddress"],
+    ),
     ("user.id", &["user.id", "user_id", "userIdentity.arn"]),
-    ("user.name", &[
-        "user.name", "user", "username", "TargetUserName", "user_id", "userIdentity.arn", "user_email",
-    ]),
+    (
+        "user.name",
+        &["user.name", "user", "username", "TargetUserName", "user_id", "userIdentity.arn", "user_email"],
+    ),
     ("user.email", &["user.email", "user_email"]),
-    ("host.name", &[
-        "host.name", "asset_id", "host", "hostname", "Computer", "Hostname", "computer_name",
-    ]),
+    ("host.name", &["host.name", "asset_id", "host", "hostname", "Computer", "Hostname", "computer_name"]),
     ("url.path", &["url.path", "endpoint", "path", "uri"]),
     ("http.request.method", &["http.request.method", "method"]),
     ("user_agent.original", &["user_agent.original", "user_agent"]),

@@ -5,6 +5,7 @@ use std::io;
 use tocsin_core::batch::{RawBatch, TenantId};
 use tocsin_core::limits::RECORD_BYTES_MAX;
 use tocsin_core::offset::{OffsetRange, PartitionId};
+use tocsin_core::time::Timestamp;
 use tocsin_decode::framing::{Framing, JsonCutter, cut_lines, line};
 
 use crate::source::Source;
@@ -22,6 +23,7 @@ pub struct Cutter {
     source: Box<dyn Source>,
     tenant: TenantId,
     partition: PartitionId,
+    reference: Option<Timestamp>,
     framing: Option<Framing>,
     json: JsonCutter,
     /// Bytes read and not yet part of a batch.
@@ -42,6 +44,7 @@ impl Cutter {
             source,
             tenant: TenantId::default(),
             partition,
+            reference: None,
             framing,
             json: JsonCutter::default(),
             pending: Vec::new(),
@@ -50,6 +53,13 @@ impl Cutter {
             ended: false,
             skipping: false,
         }
+    }
+
+    /// Gives the input's lines without a year a reference time.
+    #[must_use]
+    pub fn with_reference(mut self, reference: Timestamp) -> Cutter {
+        self.reference = Some(reference);
+        self
     }
 
     /// The source.
@@ -146,6 +156,7 @@ impl Cutter {
             partition: self.partition,
             offsets: OffsetRange { from: self.offset, to: self.offset + rest as u64 },
             ingest: None,
+            reference: self.reference,
             first_record: self.next_record,
             bytes: std::mem::replace(&mut self.pending, tail),
             records,

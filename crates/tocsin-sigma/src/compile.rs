@@ -167,7 +167,11 @@ impl Compiler {
                     other.place.line
                 );
                 let hint = Some("ids and names are unique over all loaded rules".to_string());
-                self.report(document, Severity::Error, Refused { place: head.place, code: "duplicate_id", reason, hint });
+                self.report(
+                    document,
+                    Severity::Error,
+                    Refused { place: head.place, code: "duplicate_id", reason, hint },
+                );
                 return false;
             }
         }
@@ -184,7 +188,8 @@ impl Compiler {
         for (references, role) in groups {
             for (reference, place) in references {
                 let rule = self.referenced(reference, *place)?;
-                let key = correlation.group_by.iter().map(|field| aliased(correlation, field, reference)).collect();
+                let key =
+                    correlation.group_by.iter().map(|field| aliased(correlation, field, reference)).collect();
                 feeds.push(Feed { rule, role, key });
             }
         }
@@ -212,12 +217,21 @@ impl Compiler {
         };
         if self.rules[rule.index()].stateful.is_some() {
             let reason = format!("`{reference}` is itself a correlation");
-            return Err(refused(reason, "refer to the rules it counts; chains of correlations are not supported"));
+            return Err(refused(
+                reason,
+                "refer to the rules it counts; chains of correlations are not supported",
+            ));
         }
         Ok(*rule)
     }
 
-    fn meta(&self, document: &Document, logic: &str, key_fields: Vec<String>, window: Option<Span>) -> RuleMeta {
+    fn meta(
+        &self,
+        document: &Document,
+        logic: &str,
+        key_fields: Vec<String>,
+        window: Option<Span>,
+    ) -> RuleMeta {
         let head = &document.head;
         let extension = &head.extension;
         let level = head.level.unwrap_or_default();
@@ -279,7 +293,8 @@ impl Compiler {
     }
 
     fn lower_test(&mut self, item: &Item, test: &Test) -> Result<Logic, Refused> {
-        let refuse = |reason: String| Refused { place: item.place, code: "too_many_fields", reason, hint: None };
+        let refuse =
+            |reason: String| Refused { place: item.place, code: "too_many_fields", reason, hint: None };
         let mut field_id = |name: &str| self.table.intern(name).map_err(|full| refuse(full.to_string()));
         let field = item.field.as_deref().map(&mut field_id).transpose()?;
         let atom_test = match test {
@@ -311,7 +326,9 @@ impl Compiler {
                 place: item.place,
                 code: "bad_regex",
                 reason,
-                hint: Some("expressions are matched in linear time; their compiled size is limited".to_string()),
+                hint: Some(
+                    "expressions are matched in linear time; their compiled size is limited".to_string(),
+                ),
             })?;
         }
         Ok(match test {
@@ -348,9 +365,11 @@ impl Compiler {
         compiled.keywords = has_keywords.then_some(keywords);
         compiled.field_refs = field_refs;
         let cost = |atom: AtomId| cost(&self.atoms.list()[atom as usize], &self.table);
-        let witnesses = self.logic.iter().enumerate().filter_map(|(index, logic)| {
-            Some((RuleIdx(index as u32), witness(logic.as_ref()?, &cost)))
-        });
+        let witnesses = self
+            .logic
+            .iter()
+            .enumerate()
+            .filter_map(|(index, logic)| Some((RuleIdx(index as u32), witness(logic.as_ref()?, &cost))));
         (compiled.by_witness, compiled.without_witness) = index_witnesses(compiled.atoms, witnesses);
         compiled.programs = self.logic.iter().map(|logic| logic.as_ref().map(Program::compile)).collect();
         for reason in failures {
@@ -414,7 +433,8 @@ fn with_flags(pattern: &str, ignore_case: bool, multi_line: bool, dot_all: bool)
 /// How often an atom is likely to be set: rules are tried when their cheapest witness is.
 fn cost(atom: &Atom, table: &FieldTable) -> u32 {
     let name = atom.field.map_or("", |field| table.name(field));
-    let gate = ["EventID", "Channel", "event.category", "event.outcome", "logsource.product", "logsource.service"];
+    let gate =
+        ["EventID", "Channel", "event.category", "event.outcome", "logsource.product", "logsource.service"];
     if gate.contains(&name) {
         return 1_000;
     }

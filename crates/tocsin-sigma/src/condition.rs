@@ -84,7 +84,8 @@ impl Parser<'_, '_, '_> {
             None => Ok(expr),
             Some(token) if token.kind == Kind::Pipe => {
                 let fault = self.fault(self.at, "aggregation", "the aggregation after `|` is obsolete");
-                let hint = "write a correlation rule (`correlation:` with `type: event_count` and `timespan`)";
+                let hint =
+                    "write a correlation rule (`correlation:` with `type: event_count` and `timespan`)";
                 Err(Fault { hint: Some(hint.to_owned()), ..fault })
             }
             Some(token) => Err(self.syntax(format!("`{}` is not expected here", token.text))),
@@ -134,7 +135,9 @@ impl Parser<'_, '_, '_> {
         let start = self.at;
         let Some(word) = self.tokens.get(start).filter(|token| token.kind == Kind::Word) else {
             return Err(match self.tokens.get(start) {
-                Some(token) => self.syntax(format!("`{}` stands where a search identifier should", token.text)),
+                Some(token) => {
+                    self.syntax(format!("`{}` stands where a search identifier should", token.text))
+                }
                 None => self.syntax("the condition ends where a search identifier should stand"),
             });
         };
@@ -147,12 +150,14 @@ impl Parser<'_, '_, '_> {
             return self.put_in_place(start, index);
         }
         if word.contains('*') {
-            let fault = self.fault(start, "condition_syntax", format!("`{word}` may stand for several identifiers"));
+            let fault =
+                self.fault(start, "condition_syntax", format!("`{word}` may stand for several identifiers"));
             let hint = format!("write `1 of {word}` or `all of {word}`");
             return Err(Fault { hint: Some(hint), ..fault });
         }
         let known = self.names.list();
-        let fault = self.fault(start, "unknown_identifier", format!("no search identifier is called `{word}`"));
+        let fault =
+            self.fault(start, "unknown_identifier", format!("no search identifier is called `{word}`"));
         Err(Fault { hint: Some(advise(word, &known)), ..fault })
     }
 
@@ -180,7 +185,11 @@ impl Parser<'_, '_, '_> {
             .collect();
         if chosen.is_empty() {
             let known = self.names.list();
-            let fault = self.fault(target_at, "unknown_identifier", format!("`{target}` matches no search identifier"));
+            let fault = self.fault(
+                target_at,
+                "unknown_identifier",
+                format!("`{target}` matches no search identifier"),
+            );
             return Err(Fault { hint: Some(advise(target, &known)), ..fault });
         }
         self.weigh(1, 0)?;
@@ -254,10 +263,11 @@ pub(crate) fn join(mut members: Vec<Expr>, operator: impl FnOnce(Vec<Expr>) -> E
 /// Nodes and tests of an expression.
 fn weight(expr: &Expr) -> (usize, usize) {
     match expr {
-        Expr::And(members) | Expr::Or(members) => members
-            .iter()
-            .map(weight)
-            .fold((1, 0), |(nodes, tests), (more_nodes, more_tests)| (nodes + more_nodes, tests + more_tests)),
+        Expr::And(members) | Expr::Or(members) => {
+            members.iter().map(weight).fold((1, 0), |(nodes, tests), (more_nodes, more_tests)| {
+                (nodes + more_nodes, tests + more_tests)
+            })
+        }
         Expr::Not(inner) | Expr::Named(_, inner) => {
             let (nodes, tests) = weight(inner);
             (nodes + 1, tests)

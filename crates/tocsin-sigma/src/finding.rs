@@ -60,14 +60,7 @@ impl Findings {
     }
 
     /// Adds an error about a word outside a closed list, with the likely or the possible words.
-    pub fn unknown_word(
-        &mut self,
-        place: Place,
-        code: &'static str,
-        what: &str,
-        word: &str,
-        known: &[&str],
-    ) {
+    pub fn unknown_word(&mut self, place: Place, code: &'static str, what: &str, word: &str, known: &[&str]) {
         let reason = format!("unknown {what} `{word}`");
         self.push(place, Severity::Error, code, reason, Some(advise(word, known)));
     }
@@ -110,9 +103,11 @@ pub fn advise(word: &str, known: &[&str]) -> String {
 
 /// The known word with the fewest edits, if they are few for a word of that length.
 fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
-    let allowed = (word.chars().count() / 3).max(1);
+    let length = word.chars().count();
+    let allowed = (length / 3).max(1);
     known
         .iter()
+        .filter(|candidate| candidate.chars().count().abs_diff(length) <= allowed)
         .map(|candidate| (edits(word, candidate), *candidate))
         .filter(|(count, _)| *count <= allowed)
         .min_by_key(|(count, _)| *count)

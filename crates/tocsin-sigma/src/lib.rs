@@ -24,4 +24,7 @@ pub mod ruleset;
 pub mod whole_event;
 pub mod yaml;
 
+#[cfg(test)]
+mod test_support;
+
 pub use parse::parse;

@@ -23,3 +23,7 @@ pub const NAME_CHARS_MAX: usize = 256;
 
 /// Characters of `description`.
 pub const DESCRIPTION_CHARS_MAX: usize = 65_535;
+
+/// Search identifiers of one detection. A rule above it does not load: every pattern of a condition
+/// is held against every name.
+pub const SELECTIONS_MAX: usize = 1_024;

@@ -47,27 +47,30 @@ const POWERSHELL_CATEGORIES: &[(&str, &str, &[&str])] = &[
     ("ps_classic_script", "800", &["Windows PowerShell"]),
 ];
 
-const POWERSHELL: &[&str] =
-    &["Microsoft-Windows-PowerShell/Operational", "PowerShellCore/Operational"];
+const POWERSHELL: &[&str] = &["Microsoft-Windows-PowerShell/Operational", "PowerShellCore/Operational"];
 
 /// Channels of Windows services.
 const WINDOWS_SERVICES: &[(&str, &[&str])] = &[
     ("application", &["Application"]),
-    ("applocker", &[
-        "Microsoft-Windows-AppLocker/MSI and Script",
-        "Microsoft-Windows-AppLocker/EXE and DLL",
-        "Microsoft-Windows-AppLocker/Packaged app-Deployment",
-        "Microsoft-Windows-AppLocker/Packaged app-Execution",
-    ]),
+    (
+        "applocker",
+        &[
+            "Microsoft-Windows-AppLocker/MSI and Script",
+            "Microsoft-Windows-AppLocker/EXE and DLL",
+            "Microsoft-Windows-AppLocker/Packaged app-Deployment",
+            "Microsoft-Windows-AppLocker/Packaged app-Execution",
+        ],
+    ),
     ("appmodel-runtime", &["Microsoft-Windows-AppModel-Runtime/Admin"]),
     ("appxdeployment-server", &["Microsoft-Windows-AppXDeploymentServer/Operational"]),
     ("appxpackaging-om", &["Microsoft-Windows-AppxPackaging/Operational"]),
     ("bitlocker", &["Microsoft-Windows-BitLocker/BitLocker Management"]),
     ("bits-client", &["Microsoft-Windows-Bits-Client/Operational"]),
     ("capi2", &["Microsoft-Windows-CAPI2/Operational"]),
-    ("certificateservicesclient-lifecycle-system", &[
-        "Microsoft-Windows-CertificateServicesClient-Lifecycle-System/Operational",
-    ]),
+    (
+        "certificateservicesclient-lifecycle-system",
+        &["Microsoft-Windows-CertificateServicesClient-Lifecycle-System/Operational"],
+    ),
     ("codeintegrity-operational", &["Microsoft-Windows-CodeIntegrity/Operational"]),
     ("dhcp", &["Microsoft-Windows-DHCP-Server/Operational"]),
     ("diagnosis-scripted", &["Microsoft-Windows-Diagnosis-Scripted/Operational"]),
@@ -79,10 +82,13 @@ const WINDOWS_SERVICES: &[(&str, &[&str])] = &[
     ("hyper-v-worker", &["Microsoft-Windows-Hyper-V-Worker"]),
     ("iis-configuration", &["Microsoft-IIS-Configuration/Operational"]),
     ("kernel-event-tracing", &["Microsoft-Windows-Kernel-EventTracing"]),
-    ("kernel-shimengine", &[
-        "Microsoft-Windows-Kernel-ShimEngine/Operational",
-        "Microsoft-Windows-Kernel-ShimEngine/Diagnostic",
-    ]),
+    (
+        "kernel-shimengine",
+        &[
+            "Microsoft-Windows-Kernel-ShimEngine/Operational",
+            "Microsoft-Windows-Kernel-ShimEngine/Diagnostic",
+        ],
+    ),
     ("ldap", &["Microsoft-Windows-LDAP-Client/Debug"]),
     ("ldap_debug", &["Microsoft-Windows-LDAP-Client/Debug"]),
     ("lsa-server", &["Microsoft-Windows-LSA/Operational"]),
@@ -96,15 +102,15 @@ const WINDOWS_SERVICES: &[(&str, &[&str])] = &[
     ("printservice-admin", &["Microsoft-Windows-PrintService/Admin"]),
     ("printservice-operational", &["Microsoft-Windows-PrintService/Operational"]),
     ("security", &["Security"]),
-    ("security-mitigations", &[
-        "Microsoft-Windows-Security-Mitigations/Kernel Mode",
-        "Microsoft-Windows-Security-Mitigations/User Mode",
-    ]),
+    (
+        "security-mitigations",
+        &[
+            "Microsoft-Windows-Security-Mitigations/Kernel Mode",
+            "Microsoft-Windows-Security-Mitigations/User Mode",
+        ],
+    ),
     ("sense", &["Microsoft-Windows-SENSE/Operational"]),
-    ("servicebus-client", &[
-        "Microsoft-ServiceBus-Client/Admin",
-        "Microsoft-ServiceBus-Client/Operational",
-    ]),
+    ("servicebus-client", &["Microsoft-ServiceBus-Client/Admin", "Microsoft-ServiceBus-Client/Operational"]),
     ("shell-core", &["Microsoft-Windows-Shell-Core/Operational"]),
     ("smbclient-connectivity", &["Microsoft-Windows-SmbClient/Connectivity"]),
     ("smbclient-security", &["Microsoft-Windows-SmbClient/Security"]),
@@ -112,9 +118,10 @@ const WINDOWS_SERVICES: &[(&str, &[&str])] = &[
     ("sysmon", &["Microsoft-Windows-Sysmon/Operational"]),
     ("system", &["System"]),
     ("taskscheduler", &["Microsoft-Windows-TaskScheduler/Operational"]),
-    ("terminalservices-localsessionmanager", &[
-        "Microsoft-Windows-TerminalServices-LocalSessionManager/Operational",
-    ]),
+    (
+        "terminalservices-localsessionmanager",
+        &["Microsoft-Windows-TerminalServices-LocalSessionManager/Operational"],
+    ),
     ("vhdmp", &["Microsoft-Windows-VHDMP/Operational"]),
     ("windefend", &["Microsoft-Windows-Windows Defender/Operational"]),
     ("wmi", &["Microsoft-Windows-WMI-Activity/Operational"]),

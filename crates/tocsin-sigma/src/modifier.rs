@@ -137,11 +137,20 @@ fn values<'a>(findings: &mut Findings, entry: &'a Entry) -> Option<Vec<&'a Node>
             let mut sound = true;
             for node in nodes {
                 if node.scalar().is_none() {
-                    findings.error(node.place, "value_shape", "a value must be a single value, no list or mapping");
+                    findings.error(
+                        node.place,
+                        "value_shape",
+                        "a value must be a single value, no list or mapping",
+                    );
                     sound = false;
                 } else if node.is_null() {
                     let hint = "write the `null` as a search identifier of its own";
-                    findings.error_with_hint(node.place, "null_in_list", "`null` stands in a list of values", hint);
+                    findings.error_with_hint(
+                        node.place,
+                        "null_in_list",
+                        "`null` stands in a list of values",
+                        hint,
+                    );
                     sound = false;
                 }
             }
@@ -176,8 +185,9 @@ fn assemble(
     if all && nodes.len() == 1 {
         findings.warning(place, "all_single_value", "`all` has no effect on a single value");
     }
-    let make =
-        |tests, all| Expr::Item(Item { field: chain.field.clone(), written: written.clone(), tests, all, place });
+    let make = |tests, all| {
+        Expr::Item(Item { field: chain.field.clone(), written: written.clone(), tests, all, place })
+    };
     // A value with several forms needs any of them, even where all values are needed.
     let expr = if all && tests_by_value.iter().any(|tests| tests.len() > 1) {
         Expr::And(tests_by_value.into_iter().map(|tests| make(tests, false)).collect())

@@ -27,7 +27,11 @@ const FILE_START: Place = Place { line: 1, column: 1 };
 pub fn parse(file: Arc<PathBuf>, text: &str) -> (Vec<Document>, Vec<Diagnostic>) {
     let mut findings = Findings::new(Arc::clone(&file));
     if text.len() > FILE_BYTES_MAX {
-        findings.error(FILE_START, "file_too_large", format!("the file is larger than {FILE_BYTES_MAX} bytes"));
+        findings.error(
+            FILE_START,
+            "file_too_large",
+            format!("the file is larger than {FILE_BYTES_MAX} bytes"),
+        );
         return (Vec::new(), findings.into_list());
     }
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -57,11 +61,8 @@ enum Subject {
     Filter,
 }
 
-const SUBJECTS: [(&str, Subject); 3] = [
-    ("detection", Subject::Detection),
-    ("correlation", Subject::Correlation),
-    ("filter", Subject::Filter),
-];
+const SUBJECTS: [(&str, Subject); 3] =
+    [("detection", Subject::Detection), ("correlation", Subject::Correlation), ("filter", Subject::Filter)];
 
 fn document(findings: &mut Findings, file: &Arc<PathBuf>, piece: Piece<'_>) -> Option<Document> {
     let root = yaml::read(findings, piece)?;

@@ -1,0 +1,257 @@
+//! Tests of whole documents: metadata, kinds of rules, several in a file, and where findings stand.
+
+use tocsin_core::correlation::Comparison;
+use tocsin_core::rule::Level;
+use tocsin_core::time::Span;
+
+use super::*;
+use crate::test_support::{correlation, detection, findings, load, show};
+
+const DETECTION: &str = "logsource: {product: x}\ndetection: {s: {a: b}, condition: s}\n";
+const CORRELATION: &str =
+    "title: t\ncorrelation:\n  type: event_count\n  rules: [a]\n  timespan: 5m\n  group-by: [u]\n";
+
+/// Findings of a detection with these lines behind its title, which is the first line.
+fn with(lines: &str) -> Vec<String> {
+    findings(&format!("title: t\n{lines}\n{DETECTION}"))
+}
+
+/// Findings of a correlation with these lines at its end, the first being the seventh.
+fn with_correlation(lines: &str) -> Vec<String> {
+    findings(&format!("{CORRELATION}{lines}\n"))
+}
+
+#[test]
+fn a_head_holds_what_is_written() {
+    let text = "title: A title\nid: 78d5cab4-557e-454f-9fb9-a222bd0d5edc\nname: short\nstatus: deprecated\n\
+                level: high\ntags: [attack.t1110, attack.credential-access]\nauthor: x\ncustom: {y: z}\n\
+                date: 2026-01-31\ntocsin:\n  type: brute_force\n  confidence: 0.9\n  message: '{n} failures'\n  \
+                details: d\n  actions: [block_address, notify]\n  episode: 10m\n";
+    let (documents, diagnostics) = load(&format!("{text}{DETECTION}"));
+    assert_eq!(diagnostics, Vec::new());
+    let head = &documents[0].head;
+    assert_eq!(head.title, "A title");
+    assert_eq!(head.id.as_deref(), Some("78d5cab4-557e-454f-9fb9-a222bd0d5edc"));
+    assert_eq!(head.name.as_deref(), Some("short"));
+    assert_eq!(head.status.as_deref(), Some("deprecated"));
+    assert_eq!(head.level, Some(Level::High));
+    assert_eq!(head.tags, ["attack.t1110", "attack.credential-access"]);
+    assert_eq!(head.extension.kind.as_deref(), Some("brute_force"));
+    assert_eq!(head.extension.confidence, Some(0.9));
+    assert_eq!(head.extension.message.as_deref(), Some("{n} failures"));
+    assert_eq!(head.extension.details.as_deref(), Some("d"));
+    assert_eq!(head.extension.actions, ["block_address", "notify"]);
+    assert_eq!(head.extension.episode, Some(Span::seconds(600)));
+    assert_eq!(head.place, Place { line: 1, column: 1 });
+}
+
+#[test]
+fn metadata_that_is_wrong() {
+    let long = "x".repeat(257);
+    for (lines, expect) in [
+        ("id: abc", "2:5 warning id_shape"),
+        ("level: hihg", "2:8 error unknown_level"),
+        ("level: High", "2:8 error unknown_level"),
+        ("status: old", "2:9 warning unknown_status"),
+        ("date: 2026/01/31", "2:7 warning date_shape"),
+        ("modified: 2026-13-01", "2:11 warning date_shape"),
+        ("tags: [attack.t1110, T1110]", "2:22 warning tag_shape"),
+        ("tags:\n  - attack.T1110", "3:5 warning tag_shape"),
+        ("tags: [a.b, a.b]", "2:13 warning duplicate_tag"),
+        ("tags: {a: b}", "2:7 error wrong_type"),
+        ("taxonomy: other", "2:11 error unknown_taxonomy"),
+        (&format!("name: {long}"), "2:7 error too_long"),
+        ("related: [{id: a, type: obsoletes}]", "2:25 warning related_shape"),
+        ("related: [{id: a}]", "2:11 warning related_shape"),
+        ("related: x", "2:10 warning related_shape"),
+        ("tocsin: x", "2:9 error wrong_type"),
+        ("tocsin: {typ: x}", "2:10 error unknown_key"),
+        ("tocsin: {confidence: 1.1}", "2:22 error confidence_value"),
+        ("tocsin: {confidence: high}", "2:22 error wrong_type"),
+        ("tocsin: {actions: [block_adress]}", "2:20 error unknown_action"),
+        ("tocsin: {episode: 10}", "2:19 error timespan_value"),
+        ("tocsin: {episode: 0s}", "2:19 error timespan_value"),
+    ] {
+        assert_eq!(with(lines), vec![expect.to_owned()], "{lines}");
+    }
+    for lines in
+        ["taxonomy: sigma", "level: informational", "related: [{id: a, type: similar}]", "tags:", "x: &a 1"]
+    {
+        assert_eq!(with(lines), Vec::<String>::new(), "{lines}");
+    }
+}
+
+#[test]
+fn documents_that_are_no_rules() {
+    for (text, expect) in [
+        ("", "1:1 warning no_document"),
+        ("# nothing\n", "1:1 warning no_document"),
+        ("a: b\n", "1:1 error no_rule"),
+        ("- a\n", "1:1 error no_rule"),
+        ("text\n", "1:1 error no_rule"),
+        ("title: t\ndetection: {}\ncorrelation: {}\n", "3:1 error two_kinds"),
+        (
+            "title: [t]\nlogsource: {product: x}\ndetection: {s: {a: b}, condition: s}\n",
+            "1:8 error wrong_type",
+        ),
+        ("logsource: {product: x}\ndetection: {s: {a: b}, condition: s}\n", "1:1 error missing_key"),
+        ("title: t\ndetection: {s: {a: b}, condition: s}\n", "1:1 error missing_key"),
+        (
+            "title: t\nlogsource: {definition: x}\ndetection: {s: {a: b}, condition: s}\n",
+            "2:1 error empty_logsource",
+        ),
+        ("title: t\nlogsource: x\ndetection: {s: {a: b}, condition: s}\n", "2:12 error wrong_type"),
+        ("title: t\nlogsource: {product: x}\ndetection: {s: {a: b}}\n", "3:1 error missing_key"),
+        ("title: t\nlogsource: {product: x}\ndetection: x\n", "3:12 error wrong_type"),
+        (
+            "title: t\nlogsource: {product: x}\ndetection: {s: {}, condition: s}\n",
+            "3:16 error empty_selection",
+        ),
+        (
+            "title: t\nlogsource: {product: x}\ndetection: {s: [], condition: s}\n",
+            "3:16 error empty_selection",
+        ),
+        (
+            "title: t\nlogsource: {product: x}\ndetection:\n  s:\n  condition: s\n",
+            "4:3 error empty_selection",
+        ),
+        (
+            "title: t\nlogsource: {product: x}\ndetection: {s: [a, null], condition: s}\n",
+            "3:20 error null_value",
+        ),
+        (
+            "title: t\nlogsource: {product: x}\ndetection: {s: {a: b, a: c}, condition: s}\n",
+            "3:23 error duplicate_key",
+        ),
+        (
+            "title: t\nlogsource: {product: x}\ndetection: {s: {a: b}, timeframe: 5m, condition: s}\n",
+            "3:24 warning timeframe_ignored",
+        ),
+        (
+            "title: t\nlogsource: {product: x}\nfilter: {rules: [a], selection: {a: b}, condition: not selection}\n",
+            "3:1 warning filter_not_loaded",
+        ),
+    ] {
+        assert_eq!(findings(text), vec![expect.to_owned()], "{text}");
+    }
+    assert_eq!(load("title: t\nfilter: {}\n").0.len(), 0);
+}
+
+#[test]
+fn selections_nest() {
+    for (selection, expect) in [
+        ("{a: 1, b: 2}", "(and a=1(1) b=2(2))"),
+        ("[{a: 1}, {b: 2}]", "(or a=1(1) b=2(2))"),
+        ("[{a: 1, c: 3}, {b: 2}]", "(or (and a=1(1) c=3(3)) b=2(2))"),
+        ("[x, {a: 1}]", "(or ANY=[*<x>*] a=1(1))"),
+        ("[[{a: 1}, {b: 2}], [x, y]]", "(or (or a=1(1) b=2(2)) ANY=[*<x>*] | [*<y>*])"),
+        ("{a|neq: 1, '|all': [x, y]}", "(and (not a=1(1)) ANY=[*<x>*] & [*<y>*])"),
+    ] {
+        let text =
+            format!("title: t\nlogsource: {{product: X}}\ndetection:\n  s: {selection}\n  condition: s\n");
+        let detection = detection(&text);
+        assert_eq!(show(&detection.selections[0].1), expect, "{selection}");
+        assert_eq!(detection.logsource.product.as_deref(), Some("x"));
+    }
+}
+
+#[test]
+fn one_bad_document_stops_no_other() {
+    let good = |title: &str| format!("title: {title}\n{DETECTION}");
+    let text = format!(
+        "{}---\ntitle: 'open\n---\n{}---\ntitle: bad\nlogsource: {{product: x}}\n\
+         detection: {{s: {{a|containz: b}}, condition: s}}\n...\n---\n{}",
+        good("one"),
+        good("two"),
+        good("three")
+    );
+    let (documents, diagnostics) = load(&text);
+    let titles: Vec<_> = documents.iter().map(|document| document.head.title.as_str()).collect();
+    assert_eq!(titles, ["one", "two", "three"]);
+    let places: Vec<_> = diagnostics.iter().map(|d| (d.place.line, d.place.column, d.code)).collect();
+    assert_eq!(places, [(6, 1, "yaml_syntax"), (13, 17, "unknown_modifier")]);
+    assert_eq!(documents[1].head.place, Place { line: 7, column: 1 });
+}
+
+#[test]
+fn line_ends_and_markers_change_nothing() {
+    let plain = format!("title: t\n{DETECTION}");
+    let own = load(&plain).0.remove(0);
+    for text in [
+        plain.replace('\n', "\r\n"),
+        format!("\u{feff}{plain}"),
+        format!("---\n{plain}"),
+        format!("---\n{plain}...\n"),
+        format!("\n\n{plain}\n"),
+    ] {
+        let (documents, diagnostics) = load(&text);
+        assert_eq!(diagnostics, Vec::new(), "{text}");
+        assert_eq!(documents[0].head.text, own.head.text, "{text}");
+    }
+    assert_eq!(own.head.text, plain.trim_end());
+}
+
+#[test]
+fn a_file_too_large_is_not_read() {
+    let text = format!("title: t\n{DETECTION}# {}\n", "x".repeat(FILE_BYTES_MAX));
+    assert_eq!(findings(&text), ["1:1 error file_too_large"]);
+}
+
+#[test]
+fn correlations_as_written() {
+    let text = "title: t\nname: n\ncorrelation:\n  type: consecutive\n  rules: a\n  interrupted-by: [b]\n  \
+                followed-by: c\n  group-by: user\n  timespan: 5m\n  condition: {gte: 10, lt: 20}\n  \
+                aliases:\n    user: {a: User, c: TargetUser}\n  generate: true\n";
+    let correlation = correlation(text);
+    let place = |line, column| Place { line, column };
+    assert_eq!(correlation.kind, "consecutive");
+    assert_eq!(correlation.place, place(4, 9));
+    assert_eq!(correlation.rules, [("a".to_owned(), place(5, 10))]);
+    assert_eq!(correlation.interrupted_by, [("b".to_owned(), place(6, 20))]);
+    assert_eq!(correlation.followed_by, [("c".to_owned(), place(7, 16))]);
+    assert_eq!(correlation.group_by, ["user"]);
+    assert_eq!(correlation.timespan, Span::seconds(300));
+    assert_eq!(correlation.condition, [(Comparison::Gte, 10.0), (Comparison::Lt, 20.0)]);
+    let pair = |rule: &str, field: &str| (rule.to_owned(), field.to_owned());
+    assert_eq!(correlation.aliases, [("user".to_owned(), vec![pair("a", "User"), pair("c", "TargetUser")])]);
+    assert!(correlation.generate);
+    assert_eq!(findings(text), Vec::<String>::new());
+}
+
+#[test]
+fn correlations_that_are_wrong() {
+    for (lines, expect) in [
+        ("  condition: {gte: 1, field: x}", "7:23 error unsupported_condition"),
+        ("  condition: {percentile: 95}", "7:15 error unsupported_condition"),
+        ("  condition: a and b", "7:14 error unsupported_condition"),
+        ("  condition: {gte: many}", "7:20 error wrong_type"),
+        ("  condition: {ge: 1}", "7:15 error unknown_key"),
+        ("  condition: {}", "7:14 error no_value"),
+        ("  condition: [1]", "7:14 error wrong_type"),
+        ("  generate: yes", "7:13 error wrong_type"),
+        ("  groupby: [x]", "7:3 error unknown_key"),
+        ("  followed-by: []", "7:16 error no_value"),
+        ("  interrupted-by: [[x]]", "7:20 error wrong_type"),
+        ("  aliases: x", "7:12 error wrong_type"),
+        ("  aliases: {x: y}", "7:16 error wrong_type"),
+    ] {
+        assert_eq!(with_correlation(lines), vec![expect.to_owned()], "{lines}");
+    }
+    for (text, expect) in [
+        ("title: t\ncorrelation: {rules: [a], timespan: 1h, group-by: x}\n", vec!["2:1 error missing_key"]),
+        ("title: t\ncorrelation: {type: a, timespan: 1h, group-by: x}\n", vec!["2:1 error missing_key"]),
+        (
+            "title: t\ncorrelation: {type: a, rules: [], timespan: 1h, group-by: x}\n",
+            vec!["2:31 error no_value"],
+        ),
+        ("title: t\ncorrelation: {type: a, rules: [b], group-by: x}\n", vec!["2:1 error missing_key"]),
+        ("title: t\ncorrelation: {type: a, rules: [b], timespan: 1h}\n", vec!["2:1 warning no_group_by"]),
+        (
+            "title: t\ncorrelation: {type: a, rules: [b], timespan: 5, group-by: x}\n",
+            vec!["2:46 error timespan_value"],
+        ),
+        ("title: t\ncorrelation: [a]\n", vec!["2:14 error wrong_type"]),
+    ] {
+        assert_eq!(findings(text), expect, "{text}");
+    }
+}

@@ -1,17 +1,12 @@
 //! Tests of Sigma text: escapes, wildcards, case folding, dashes.
 
 use super::*;
+use crate::test_support::show_pattern;
 
-/// A pattern's parts, written so that no backslash can be mistaken: `*` `?` `~` are wildcards and
-/// dash, `<…>` is literal text.
+/// A pattern's parts without the brackets around them.
 fn show(pattern: &Pattern) -> String {
-    let part = |part: &Part| match part {
-        Part::Literal(text) => format!("<{text}>"),
-        Part::Any => "*".to_owned(),
-        Part::One => "?".to_owned(),
-        Part::Dash => "~".to_owned(),
-    };
-    pattern.parts.iter().map(part).collect()
+    let shown = show_pattern(pattern);
+    shown[1..shown.len() - 1].to_owned()
 }
 
 #[test]
@@ -108,7 +103,11 @@ fn folding_agrees_with_the_tables_for_ascii() {
     for character in '\0'..='\u{7f}' {
         let mut class = ClassUnicode::new([ClassUnicodeRange::new(character, character)]);
         class.case_fold_simple();
-        assert_eq!(Some(fold(character)), class.ranges().first().map(ClassUnicodeRange::start), "{character}");
+        assert_eq!(
+            Some(fold(character)),
+            class.ranges().first().map(ClassUnicodeRange::start),
+            "{character}"
+        );
     }
 }
 

@@ -167,9 +167,7 @@ pub fn parse_address(text: &str) -> Option<u128> {
 pub fn compile_regex(expression: &str) -> Result<Regex, Uncompilable> {
     Regex::builder()
         .configure(
-            Regex::config()
-                .nfa_size_limit(Some(REGEX_BYTES_MAX))
-                .hybrid_cache_capacity(REGEX_BYTES_MAX),
+            Regex::config().nfa_size_limit(Some(REGEX_BYTES_MAX)).hybrid_cache_capacity(REGEX_BYTES_MAX),
         )
         .build(expression)
         .map_err(|error| format!("the expression cannot be compiled: {error}"))

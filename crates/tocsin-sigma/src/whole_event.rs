@@ -59,7 +59,9 @@ struct FieldRef {
 impl FieldRefs {
     /// Adds a comparison; other atoms are ignored.
     pub fn add(&mut self, atom: &Atom, id: AtomId) {
-        if let (Some(field), AtomTest::FieldRef { other, open_start, open_end, cased }) = (atom.field, &atom.test) {
+        if let (Some(field), AtomTest::FieldRef { other, open_start, open_end, cased }) =
+            (atom.field, &atom.test)
+        {
             self.list.push(FieldRef {
                 atom: id,
                 field,
@@ -85,7 +87,8 @@ impl FieldRefs {
                 slots.filter_map(|slot| batch.value(slot).as_text().map(str::to_string))
             };
             let others: Vec<String> = values(reference.other).collect();
-            if values(reference.field).any(|value| others.iter().any(|other| reference.holds(&value, other))) {
+            if values(reference.field).any(|value| others.iter().any(|other| reference.holds(&value, other)))
+            {
                 out.push(reference.atom);
             }
         }

@@ -138,7 +138,11 @@ fn number(text: &str) -> Option<f64> {
     for (prefix, radix) in [("0o", 8), ("0x", 16)] {
         if let Some(digits) = text.strip_prefix(prefix) {
             let all_digits = !digits.is_empty() && digits.chars().all(|digit| digit.is_digit(radix));
-            return if all_digits { u128::from_str_radix(digits, radix).ok().map(|n| n as f64) } else { None };
+            return if all_digits {
+                u128::from_str_radix(digits, radix).ok().map(|n| n as f64)
+            } else {
+                None
+            };
         }
     }
     // The schema's shapes are a subset of what the standard library reads: it would also take
@@ -198,11 +202,7 @@ pub fn read(findings: &mut Findings, piece: Piece<'_>) -> Option<Node> {
     options.set_emit_comments(false);
     let events = Parser::new_from_str_with_options(piece.text, options);
     let mut reader = Reader { findings, events, piece };
-    let root = reader.document();
-    match root {
-        Ok(node) => Some(node),
-        Err(Broken) => None,
-    }
+    reader.document().ok()
 }
 
 /// The syntax is broken; the finding is recorded.

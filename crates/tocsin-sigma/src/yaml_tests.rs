@@ -45,7 +45,10 @@ fn check(text: &str, expect: &str) {
 
 #[test]
 fn every_node_knows_its_place() {
-    check("a: 1\nb:\n  - x\n  - 'y'\n", "1:1 {a@1:1 -> 1:4 Number(1.0)=1, b@2:1 -> 3:3 [3:5 Text=x, 4:5 Text=y]}");
+    check(
+        "a: 1\nb:\n  - x\n  - 'y'\n",
+        "1:1 {a@1:1 -> 1:4 Number(1.0)=1, b@2:1 -> 3:3 [3:5 Text=x, 4:5 Text=y]}",
+    );
     check("é: \"ü\" \n", "1:1 {é@1:1 -> 1:4 Text=ü}");
     check("a:\nb: ~\n", "1:1 {a@1:1 -> 1:1 Null=, b@2:1 -> 2:4 Null=~}");
     check("{a: [1, {b: c}]}\n", "1:1 {a@1:2 -> 1:5 [1:6 Number(1.0)=1, 1:9 {b@1:10 -> 1:13 Text=c}]}");

@@ -1,1 +1,15 @@
-//! testkit
+//! Testing rules the way an analyst thinks of them: a story of timed events, and the alerts that
+//! must come of it. The files are described in `docs/traces.md`; they lie beside the rules.
+//!
+//! [`trace`] reads them, [`play`] puts a story through the engine, [`compare`] says where expected
+//! and got differ, [`runner`] does all of it for one file and gives a [`report::Report`].
+
+pub mod compare;
+pub mod got;
+pub mod play;
+pub mod report;
+pub mod runner;
+pub mod trace;
+
+pub use report::Report;
+pub use runner::run;

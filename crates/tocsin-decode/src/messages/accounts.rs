@@ -57,7 +57,10 @@ mod tests {
             ("new group: name=ann, GID=1001", "authorization/group_created/- group=ann"),
             ("delete user 'ann'", "authorization/user_deleted/- user=ann"),
             ("add 'ann' to group 'sudo'", "authorization/group_member_added/- user=ann group=sudo"),
-            ("user ann added by root to group sudo", "authorization/group_member_added/- user=ann group=sudo"),
+            (
+                "user ann added by root to group sudo",
+                "authorization/group_member_added/- user=ann group=sudo",
+            ),
             ("password changed for ann", "authorization/password_changed/- user=ann"),
             ("password for 'ann' changed by 'root'", "authorization/password_changed/- user=ann"),
             ("add 'ann' to shadow group 'sudo'", "syslog"),

@@ -40,8 +40,7 @@ impl Said<'_> {
     /// A message of this category and action, without any part yet.
     #[must_use]
     pub fn new(category: &'static str, action: &'static str, outcome: Option<&'static str>) -> Self {
-        let stated =
-            Stated { category: Some(category), action: Some(action), outcome, ..Stated::default() };
+        let stated = Stated { category: Some(category), action: Some(action), outcome, ..Stated::default() };
         Said { stated, ..Said::default() }
     }
 }
@@ -80,7 +79,8 @@ const FAILURE: Option<&str> = Some("failure");
 #[must_use]
 pub fn read<'a>(program: &[u8], message: &'a [u8]) -> (&'static str, Option<Said<'a>>) {
     let known = PROGRAMS.iter().find(|(name, ..)| *name == program);
-    let (service, reader) = known.map_or((OTHER, nothing as Reader), |(_, service, reader)| (service, *reader));
+    let (service, reader) =
+        known.map_or((OTHER, nothing as Reader), |(_, service, reader)| (service, *reader));
     let said = if message.starts_with(b"pam_") { pam::read(message) } else { reader(message) };
     (service, said)
 }

@@ -50,7 +50,10 @@ mod tests {
                 "pam_unix(sshd:session): session opened for user ann(uid=1000) by (uid=0)",
                 "session/session_opened/- user=ann",
             ),
-            ("pam_unix(cron:session): session opened for user root by (uid=0)", "session/session_opened/- user=root"),
+            (
+                "pam_unix(cron:session): session opened for user root by (uid=0)",
+                "session/session_opened/- user=root",
+            ),
             ("pam_unix(sudo:session): session closed for user root", "session/session_closed/- user=root"),
             (
                 "pam_unix(chpasswd:chauthtok): password changed for bob",

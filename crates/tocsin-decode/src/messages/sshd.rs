@@ -7,7 +7,9 @@
 //! where a name precedes the address, the address is read from the right.
 
 use super::{FAILURE, SUCCESS, Said};
-use crate::text::{before, is_address_like, leading_digits, rsplit_at_word, rsplit_once, split_at_word, split_once};
+use crate::text::{
+    before, is_address_like, leading_digits, rsplit_at_word, rsplit_once, split_at_word, split_once,
+};
 
 /// Beginnings of messages, after `error: ` or `fatal: `, and the reader of what follows. Frequent
 /// ones first; the first that fits is taken.
@@ -46,11 +48,10 @@ pub fn read(message: &[u8]) -> Option<Said<'_>> {
     MESSAGES.iter().find_map(|(beginning, reader)| text.strip_prefix(*beginning).map(reader))?
 }
 
-/// The other end of a connection and what follows it.
+/// The other end of a connection.
 struct Peer<'a> {
     host: &'a [u8],
     port: &'a [u8],
-    rest: &'a [u8],
 }
 
 impl<'a> Peer<'a> {
@@ -62,8 +63,8 @@ impl<'a> Peer<'a> {
         if host.is_empty() {
             return None;
         }
-        let (port, rest) = rest.strip_prefix(b" port ").map_or((&b""[..], rest), leading_digits);
-        Some(Peer { host, port, rest })
+        let port = rest.strip_prefix(b" port ").map_or(&b""[..], |port| leading_digits(port).0);
+        Some(Peer { host, port })
     }
 
     fn of(self, category: &'static str, action: &'static str) -> Said<'a> {
@@ -298,14 +299,26 @@ mod tests {
             ("Connection closed by authenticating user root 203.0.113.9 port 5 [preauth]", close),
             ("Connection reset by invalid user root 203.0.113.9 port 5 [preauth]", close),
             ("Disconnected from authenticating user root 203.0.113.9 port 5 [preauth]", close),
-            ("Disconnecting authenticating user root 203.0.113.9 port 5: Too many authentication failures [preauth]", close),
+            (
+                "Disconnecting authenticating user root 203.0.113.9 port 5: Too many authentication failures [preauth]",
+                close,
+            ),
             ("Connection closed by 203.0.113.9 port 5", plain),
             ("Disconnected from 203.0.113.9 port 5", plain),
             ("Received disconnect from 203.0.113.9 port 5:11: disconnected by user", plain),
-            ("Disconnected from user root 203.0.113.9 port 5", "network/ssh_disconnect/- user=root source=203.0.113.9 port=5"),
-            ("Connection closed by invalid user  203.0.113.9 port 5 [preauth]", "network/ssh_preauth_close/- source=203.0.113.9 port=5"),
+            (
+                "Disconnected from user root 203.0.113.9 port 5",
+                "network/ssh_disconnect/- user=root source=203.0.113.9 port=5",
+            ),
+            (
+                "Connection closed by invalid user  203.0.113.9 port 5 [preauth]",
+                "network/ssh_preauth_close/- source=203.0.113.9 port=5",
+            ),
             ("Connection closed by 203.0.113.9 [preauth]", "network/ssh_preauth_close/- source=203.0.113.9"),
-            ("Received disconnect from 203.0.113.9: 11: Bye Bye [preauth]", "network/ssh_preauth_close/- source=203.0.113.9"),
+            (
+                "Received disconnect from 203.0.113.9: 11: Bye Bye [preauth]",
+                "network/ssh_preauth_close/- source=203.0.113.9",
+            ),
             ("Disconnected from some user root 203.0.113.9 port 5 [preauth]", "sshd"),
             ("Disconnecting: Too many authentication failures [preauth]", "sshd"),
         ]);
@@ -318,19 +331,40 @@ mod tests {
             ("Connection from 203.0.113.9 port 5 on 198.51.100.1 port 22", "ssh_connection"),
             ("Did not receive identification string from 203.0.113.9 port 5", "ssh_no_identification"),
             ("fatal: Timeout before authentication for 203.0.113.9 port 5", "ssh_timeout"),
-            ("fatal: Unable to negotiate with 203.0.113.9 port 5: no matching cipher found. [preauth]", "ssh_negotiation_failed"),
-            ("Bad protocol version identification 'GET / HTTP/1.1' from 203.0.113.9 port 5", "ssh_bad_protocol"),
+            (
+                "fatal: Unable to negotiate with 203.0.113.9 port 5: no matching cipher found. [preauth]",
+                "ssh_negotiation_failed",
+            ),
+            (
+                "Bad protocol version identification 'GET / HTTP/1.1' from 203.0.113.9 port 5",
+                "ssh_bad_protocol",
+            ),
             ("banner exchange: Connection from 203.0.113.9 port 5: invalid format", "ssh_bad_protocol"),
-            ("Magic value check failed (42) on obfuscated handshake from 203.0.113.9 port 5", "ssh_bad_protocol"),
-            ("ssh_dispatch_run_fatal: Connection from 203.0.113.9 port 5: message authentication code incorrect [preauth]", "ssh_bad_protocol"),
+            (
+                "Magic value check failed (42) on obfuscated handshake from 203.0.113.9 port 5",
+                "ssh_bad_protocol",
+            ),
+            (
+                "ssh_dispatch_run_fatal: Connection from 203.0.113.9 port 5: message authentication code incorrect [preauth]",
+                "ssh_bad_protocol",
+            ),
             ("drop connection #5 from [203.0.113.9]:5 on [198.51.100.1]:22 past MaxStartups", "ssh_dropped"),
         ] {
             assert_eq!(render("sshd", message), said(action), "{message}");
         }
         check(&[
-            ("Timeout before authentication for connection from 203.0.113.9 to 198.51.100.1, pid = 7", "network/ssh_timeout/- source=203.0.113.9"),
-            ("refused connect from host.example.net (203.0.113.9)", "network/ssh_refused/- source=203.0.113.9"),
-            ("Did not receive identification string from 203.0.113.9", "network/ssh_no_identification/- source=203.0.113.9"),
+            (
+                "Timeout before authentication for connection from 203.0.113.9 to 198.51.100.1, pid = 7",
+                "network/ssh_timeout/- source=203.0.113.9",
+            ),
+            (
+                "refused connect from host.example.net (203.0.113.9)",
+                "network/ssh_refused/- source=203.0.113.9",
+            ),
+            (
+                "Did not receive identification string from 203.0.113.9",
+                "network/ssh_no_identification/- source=203.0.113.9",
+            ),
         ]);
     }
 }

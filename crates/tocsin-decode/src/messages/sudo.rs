@@ -73,15 +73,30 @@ mod tests {
                 "  ubuntu : TTY=pts/0 ; PWD=/home/ubuntu ; USER=root ; COMMAND=/bin/cat /etc/a;b ; c",
                 "process/sudo_command/- user=ubuntu as=root command=/bin/cat /etc/a;b ; c directory=/home/ubuntu terminal=pts/0",
             ),
-            ("ann : PWD=/ ; USER=#-1 ; COMMAND=/bin/id", "process/sudo_command/- user=ann as=#-1 command=/bin/id directory=/"),
+            (
+                "ann : PWD=/ ; USER=#-1 ; COMMAND=/bin/id",
+                "process/sudo_command/- user=ann as=#-1 command=/bin/id directory=/",
+            ),
             (
                 "ann : 3 incorrect password attempts ; TTY=pts/1 ; PWD=/home/ann ; USER=root ; COMMAND=/bin/su",
                 "authentication/sudo_failure/failure user=ann as=root command=/bin/su directory=/home/ann terminal=pts/1",
             ),
-            ("ann : 1 incorrect password attempt ; USER=root ; COMMAND=/bin/su", "authentication/sudo_failure/failure user=ann as=root command=/bin/su"),
-            ("eve : user NOT in sudoers ; COMMAND=/bin/sh", "authorization/sudo_denied/failure user=eve command=/bin/sh"),
-            ("eve : command not allowed ; TTY=pts/1 ; COMMAND=/bin/sh", "authorization/sudo_denied/failure user=eve command=/bin/sh terminal=pts/1"),
-            ("ann : a password is required ; COMMAND=/bin/sh", "authentication/sudo_password_required/- user=ann command=/bin/sh"),
+            (
+                "ann : 1 incorrect password attempt ; USER=root ; COMMAND=/bin/su",
+                "authentication/sudo_failure/failure user=ann as=root command=/bin/su",
+            ),
+            (
+                "eve : user NOT in sudoers ; COMMAND=/bin/sh",
+                "authorization/sudo_denied/failure user=eve command=/bin/sh",
+            ),
+            (
+                "eve : command not allowed ; TTY=pts/1 ; COMMAND=/bin/sh",
+                "authorization/sudo_denied/failure user=eve command=/bin/sh terminal=pts/1",
+            ),
+            (
+                "ann : a password is required ; COMMAND=/bin/sh",
+                "authentication/sudo_password_required/- user=ann command=/bin/sh",
+            ),
             ("ann : (command continued) -x -y", "sudo"),
             ("ann : unable to open pty", "sudo"),
             ("no colon", "sudo"),

@@ -61,9 +61,12 @@ struct Cursor<'r> {
 
 impl Cursor<'_> {
     /// The place of the next occurrence; the cursor moves behind it. An escaped spelling is not
-    /// found: its place is then the last one known.
+    /// found: from there on the place is the last one known.
     fn find(&mut self, text: &str) -> Place {
-        let Some(at) = self.raw.find(text) else { return self.place };
+        let Some(at) = self.raw.find(text) else {
+            self.raw = "";
+            return self.place;
+        };
         self.advance(at);
         let found = self.place;
         self.advance(text.len());

@@ -72,8 +72,7 @@ pub(super) fn read(findings: &mut Findings, key: &str, place: Place) -> Option<C
     let is_keyword = field.is_none();
     let family = modifiers.iter().find_map(|modifier| family_of(*modifier)).unwrap_or(Family::Text);
     let chain = Chain { field, modifiers, family };
-    sound &= check_supported(findings, &named, place);
-    sound &= check_order(findings, &named, &chain, place);
+    sound &= check_supported(findings, &named, place) && check_order(findings, &named, &chain, place);
     if is_keyword {
         sound &= check_keyword(findings, &named, key, place);
     }
@@ -96,7 +95,8 @@ fn family_of(modifier: Modifier) -> Option<Family> {
 /// Whether a modifier may follow the founder of a family.
 fn may_follow(family: Family, modifier: Modifier) -> bool {
     use Modifier::{
-        Base64, Base64Offset, Cased, Contains, DotAll, EndsWith, IgnoreCase, MultiLine, StartsWith, Utf16, Windash,
+        Base64, Base64Offset, Cased, Contains, DotAll, EndsWith, IgnoreCase, MultiLine, StartsWith, Utf16,
+        Windash,
     };
     let at_ends = matches!(modifier, StartsWith | EndsWith | Contains);
     match family {
@@ -137,8 +137,7 @@ fn check_order(findings: &mut Findings, named: &[(&str, Modifier)], chain: &Chai
         return false;
     }
     for (name, modifier) in on_values.iter().skip(usize::from(founder.is_some())) {
-        let supported = !matches!(modifier, Modifier::Expand | Modifier::DatePart);
-        if supported && !may_follow(chain.family, *modifier) {
+        if !may_follow(chain.family, *modifier) {
             let reason = match founder {
                 Some((first, _)) => format!("`{name}` cannot follow `{first}`"),
                 None => format!("`{name}` applies to regular expressions only, after `re`"),
@@ -158,9 +157,10 @@ fn check_keyword(findings: &mut Findings, named: &[(&str, Modifier)], key: &str,
     }
     let mut sound = true;
     for (name, modifier) in named {
-        let needs_field =
-            matches!(modifier, Modifier::StartsWith | Modifier::EndsWith | Modifier::Exists | Modifier::Compare(_))
-                || matches!(modifier, Modifier::Cidr | Modifier::FieldRef);
+        let needs_field = matches!(
+            modifier,
+            Modifier::StartsWith | Modifier::EndsWith | Modifier::Exists | Modifier::Compare(_)
+        ) || matches!(modifier, Modifier::Cidr | Modifier::FieldRef);
         if needs_field {
             findings.error(place, "no_field", format!("`{name}` needs a field before it: `{key}` has none"));
             sound = false;

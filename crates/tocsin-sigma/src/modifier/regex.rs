@@ -193,7 +193,9 @@ mod tests {
     fn expressions_that_do_not_load() {
         let check = |text: &str| check(&translate(text), Flags::default());
         assert_eq!(check(r"(?i)\$\{`?e`?n`?v`?"), Ok(()));
-        for (text, hinted) in [("(?=a)", true), ("(?<!a)b", true), (r"(a)\1", true), ("(", false), ("a**", false)] {
+        for (text, hinted) in
+            [("(?=a)", true), ("(?<!a)b", true), (r"(a)\1", true), ("(", false), ("a**", false)]
+        {
             match check(text) {
                 Ok(()) => assert_eq!(text, "a**"),
                 Err((_, hint)) => assert_eq!(hint.is_some(), hinted, "{text}"),

@@ -66,7 +66,9 @@ fn field_ref(chain: &Chain, scalar: &Scalar) -> Result<Test, Fault> {
     let field = match pattern.as_literal().map(str::trim) {
         Some("") => return Err(Fault::new("fieldref_value", "`fieldref` names no field")),
         Some(field) => field.to_owned(),
-        None => return Err(Fault::new("fieldref_value", "`fieldref` takes the name of a field, no wildcards")),
+        None => {
+            return Err(Fault::new("fieldref_value", "`fieldref` takes the name of a field, no wildcards"));
+        }
     };
     let contains = chain.has(Modifier::Contains);
     Ok(Test::FieldRef {
@@ -142,8 +144,10 @@ impl Draft {
             Draft::Text(pattern) => Ok(pattern),
             Draft::Bytes(bytes) => match String::from_utf8(bytes) {
                 Ok(text) => Ok(Pattern::literal(&text)),
-                Err(_) => Err(Fault::new("encoded_value", "the encoded value is no text that an event could hold")
-                    .hint("write `base64` or `base64offset` after the encoding")),
+                Err(_) => {
+                    Err(Fault::new("encoded_value", "the encoded value is no text that an event could hold")
+                        .hint("write `base64` or `base64offset` after the encoding"))
+                }
             },
         }
     }
@@ -179,7 +183,9 @@ fn apply(draft: Draft, modifier: Modifier) -> Result<Vec<Draft>, Fault> {
         }
         Modifier::Windash => vec![Draft::Text(draft.into_pattern()?.with_dashes())],
         Modifier::Utf16(order) => match draft {
-            Draft::Bytes(_) => return Err(Fault::new("encoded_value", "the value is encoded as UTF-16 twice")),
+            Draft::Bytes(_) => {
+                return Err(Fault::new("encoded_value", "the value is encoded as UTF-16 twice"));
+            }
             Draft::Text(pattern) => match pattern.as_literal() {
                 Some(text) => vec![Draft::Bytes(encode::utf16(text, order))],
                 None => return Err(unencodable(&pattern)),

@@ -119,8 +119,9 @@ fn aliases(findings: &mut Findings, node: &Node) -> Vec<(String, Vec<(String, St
             continue;
         }
         let pairs = alias.value.entries().iter();
-        let pairs: Vec<_> =
-            pairs.filter_map(|pair| fields::text(findings, pair).map(|field| (pair.key.clone(), field))).collect();
+        let pairs: Vec<_> = pairs
+            .filter_map(|pair| fields::text(findings, pair).map(|field| (pair.key.clone(), field)))
+            .collect();
         aliases.push((alias.key.clone(), pairs));
     }
     aliases

@@ -4,6 +4,7 @@ use super::fields;
 use crate::ast::{Detection, Expr, LogSource};
 use crate::condition::{self, Names, join};
 use crate::finding::Findings;
+use crate::limits::SELECTIONS_MAX;
 use crate::modifier;
 use crate::yaml::{Data, Entry, Node};
 
@@ -23,6 +24,11 @@ pub(super) fn read(findings: &mut Findings, root: &Node, source: &str) -> Option
         findings.warning_with_hint(timeframe.key_place, "timeframe_ignored", reason, hint);
     }
     let selections = selections(findings, entry);
+    if selections.len() > SELECTIONS_MAX {
+        let reason = format!("`detection` has more than {SELECTIONS_MAX} search identifiers");
+        findings.error(entry.key_place, "too_many_selections", reason);
+        return None;
+    }
     let condition = conditions(findings, entry, &selections, source);
     Some(Detection { logsource: logsource?, condition: condition?, selections })
 }

@@ -6,7 +6,7 @@ use tocsin_core::time::Span;
 
 use crate::ast::Place;
 use crate::finding::Findings;
-use crate::yaml::{Data, Entry, Kind, Node};
+use crate::yaml::{Data, Entry, Kind, Node, Scalar};
 
 /// The text of a single value, which may also be a number or the like.
 pub(super) fn text(findings: &mut Findings, entry: &Entry) -> Option<String> {
@@ -36,7 +36,11 @@ pub(super) fn texts(findings: &mut Findings, entry: &Entry) -> Option<Vec<(Strin
     for node in nodes {
         match node.text().map(str::trim).filter(|text| !text.is_empty()) {
             Some(text) => texts.push((text.to_owned(), node.place)),
-            None => findings.error(node.place, "wrong_type", format!("`{}` holds something other than text", entry.key)),
+            None => findings.error(
+                node.place,
+                "wrong_type",
+                format!("`{}` holds something other than text", entry.key),
+            ),
         }
     }
     (texts.len() == nodes.len()).then_some(texts)
@@ -44,7 +48,7 @@ pub(super) fn texts(findings: &mut Findings, entry: &Entry) -> Option<Vec<(Strin
 
 /// A number.
 pub(super) fn number(findings: &mut Findings, entry: &Entry) -> Option<f64> {
-    match entry.value.scalar().map(|scalar| scalar.kind()) {
+    match entry.value.scalar().map(Scalar::kind) {
         Some(Kind::Number(number)) => Some(number),
         _ => {
             wrong_type(findings, entry, "a number");
@@ -55,7 +59,7 @@ pub(super) fn number(findings: &mut Findings, entry: &Entry) -> Option<f64> {
 
 /// `true` or `false`.
 pub(super) fn truth(findings: &mut Findings, entry: &Entry) -> Option<bool> {
-    match entry.value.scalar().map(|scalar| scalar.kind()) {
+    match entry.value.scalar().map(Scalar::kind) {
         Some(Kind::Bool(truth)) => Some(truth),
         _ => {
             wrong_type(findings, entry, "`true` or `false`");

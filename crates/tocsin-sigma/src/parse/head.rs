@@ -3,6 +3,7 @@
 //! What only describes the rule is at most a warning; what decides whether and how it alerts is an
 //! error.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -10,9 +11,9 @@ use tocsin_core::rule::Level;
 
 use super::{extension, fields};
 use crate::ast::{Head, Place};
-use crate::finding::Findings;
+use crate::finding::{Findings, advise};
 use crate::limits::{DESCRIPTION_CHARS_MAX, NAME_CHARS_MAX};
-use crate::yaml::{Entry, Node, Piece};
+use crate::yaml::{Data, Entry, Node, Piece};
 
 const STATUSES: [&str; 5] = ["stable", "test", "experimental", "deprecated", "unsupported"];
 const RELATIONS: [&str; 6] = ["derived", "obsolete", "obsoletes", "merged", "renamed", "similar"];
@@ -100,7 +101,7 @@ fn status(findings: &mut Findings, root: &Node) -> Option<String> {
     let entry = root.entry("status")?;
     let status = fields::text(findings, entry)?;
     if !STATUSES.contains(&status.as_str()) {
-        let hint = crate::finding::advise(&status, &STATUSES);
+        let hint = advise(&status, &STATUSES);
         let reason = format!("unknown status `{status}`");
         findings.warning_with_hint(entry.value.place, "unknown_status", reason, hint);
     }
@@ -122,12 +123,13 @@ fn tags(findings: &mut Findings, root: &Node) -> Vec<String> {
     let Some(entry) = root.entry("tags").filter(|entry| !entry.value.is_null()) else { return Vec::new() };
     let texts = fields::texts(findings, entry).unwrap_or_default();
     let mut tags: Vec<String> = Vec::with_capacity(texts.len());
+    let mut seen = BTreeSet::new();
     for (tag, place) in texts {
         check_tag(findings, &tag, place);
-        if tags.contains(&tag) {
-            findings.warning(place, "duplicate_tag", format!("the tag `{tag}` stands here twice"));
-        } else {
+        if seen.insert(tag.clone()) {
             tags.push(tag);
+        } else {
+            findings.warning(place, "duplicate_tag", format!("the tag `{tag}` stands here twice"));
         }
     }
     tags
@@ -177,7 +179,7 @@ fn is_date(text: &str) -> bool {
 /// `related` is for people: nothing in it stops a rule.
 fn check_related(findings: &mut Findings, root: &Node) {
     let Some(entry) = root.entry("related") else { return };
-    let crate::yaml::Data::List(nodes) = &entry.value.data else {
+    let Data::List(nodes) = &entry.value.data else {
         findings.warning(entry.value.place, "related_shape", "`related` is no list of `id` and `type`");
         return;
     };
@@ -188,9 +190,14 @@ fn check_related(findings: &mut Findings, root: &Node) {
                 let word = relation.value.text().unwrap_or_default();
                 if word == "obsoletes" {
                     let reason = "`obsoletes` is the old name of a relation";
-                    findings.warning_with_hint(relation.value.place, "related_shape", reason, "write `obsolete`");
+                    findings.warning_with_hint(
+                        relation.value.place,
+                        "related_shape",
+                        reason,
+                        "write `obsolete`",
+                    );
                 } else if !RELATIONS.contains(&word) {
-                    let hint = crate::finding::advise(word, &RELATIONS);
+                    let hint = advise(word, &RELATIONS);
                     let reason = format!("unknown relation `{word}`");
                     findings.warning_with_hint(relation.value.place, "related_shape", reason, hint);
                 }

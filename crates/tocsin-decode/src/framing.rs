@@ -1,0 +1,185 @@
+//! Framing: where records begin and end in a stream of bytes, whatever the pieces it comes in.
+
+use tocsin_core::batch::RecordSpan;
+
+/// How records are told apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    /// One record per line.
+    Lines,
+    /// JSON values one after the other or in an array, over any number of lines.
+    JsonStream,
+}
+
+/// Bytes looked at to tell pretty-printed JSON from JSON lines.
+const SNIFF_BYTES_MAX: usize = 64 << 10;
+
+impl Framing {
+    /// The framing an input calls for by its first bytes. An array, or an object that is not
+    /// closed on its first line, is a JSON stream; all else comes in lines.
+    #[must_use]
+    pub fn recognise(first: &[u8]) -> Framing {
+        let first = &first[..first.len().min(SNIFF_BYTES_MAX)];
+        let text = first.trim_ascii_start();
+        match text.first() {
+            Some(b'[') => Framing::JsonStream,
+            Some(b'{') => {
+                let line_end = memchr::memchr(b'\n', text);
+                let mut cutter = JsonCutter::default();
+                let line = &text[..line_end.unwrap_or(text.len())];
+                let closed = cutter.cut(line, 0, &mut Vec::new()) > 0;
+                if closed || line_end.is_none() { Framing::Lines } else { Framing::JsonStream }
+            }
+            _ => Framing::Lines,
+        }
+    }
+}
+
+/// Appends the lines that end in `bytes` at or after `from`; returns where the first unended line
+/// begins. Line ends and carriage returns are not part of a record; a blank line has length zero.
+pub fn cut_lines(bytes: &[u8], from: usize, records: &mut Vec<RecordSpan>) -> usize {
+    let mut start = from;
+    for found in memchr::memchr_iter(b'\n', &bytes[from..]) {
+        let end = from + found;
+        records.push(line(bytes, start, end));
+        start = end + 1;
+    }
+    start
+}
+
+/// The record of a line, without a carriage return at its end.
+#[must_use]
+pub fn line(bytes: &[u8], start: usize, end: usize) -> RecordSpan {
+    let text = &bytes[start..end];
+    let text = text.strip_suffix(b"\r").unwrap_or(text);
+    let blank = text.iter().all(u8::is_ascii_whitespace);
+    RecordSpan { start: start as u32, len: if blank { 0 } else { text.len() as u32 } }
+}
+
+/// Cuts JSON values out of a stream; keeps its place between pieces.
+#[derive(Debug, Default)]
+pub struct JsonCutter {
+    /// Bytes of the unfinished value already looked at.
+    seen: usize,
+    depth: usize,
+    in_string: bool,
+    escaped: bool,
+}
+
+impl JsonCutter {
+    /// Appends the values that end in `bytes` at or after `from`; returns where the first unended
+    /// one begins. The next call must begin there, with the same bytes and more.
+    pub fn cut(&mut self, bytes: &[u8], from: usize, records: &mut Vec<RecordSpan>) -> usize {
+        let mut start = from;
+        let mut at = from + self.seen;
+        self.seen = 0;
+        while at < bytes.len() {
+            if self.depth == 0 && !self.in_string {
+                if matches!(bytes[at], b' ' | b'\t' | b'\n' | b'\r' | b',' | b'[' | b']') {
+                    at += 1;
+                    start = at;
+                    continue;
+                }
+                if !matches!(bytes[at], b'{' | b'"') {
+                    let Some(end) = scalar_end(bytes, at) else { break };
+                    records.push(RecordSpan { start: at as u32, len: (end - at) as u32 });
+                    (at, start) = (end, end);
+                    continue;
+                }
+                start = at;
+            }
+            if self.step(bytes[at]) {
+                records.push(RecordSpan { start: start as u32, len: (at + 1 - start) as u32 });
+                start = at + 1;
+            }
+            at += 1;
+        }
+        self.seen = bytes.len() - start;
+        if self.depth == 0 && !self.in_string {
+            self.seen = 0;
+        }
+        start
+    }
+
+    /// Takes in one byte of a value; says whether the value ends with it.
+    fn step(&mut self, byte: u8) -> bool {
+        if self.in_string {
+            match byte {
+                _ if self.escaped => self.escaped = false,
+                b'\\' => self.escaped = true,
+                b'"' => {
+                    self.in_string = false;
+                    return self.depth == 0;
+                }
+                _ => {}
+            }
+            return false;
+        }
+        match byte {
+            b'"' => self.in_string = true,
+            b'{' | b'[' => self.depth += 1,
+            b'}' | b']' => {
+                self.depth = self.depth.saturating_sub(1);
+                return self.depth == 0;
+            }
+            _ => {}
+        }
+        false
+    }
+}
+
+/// Where a number, word or stray text at the top of the stream ends.
+fn scalar_end(bytes: &[u8], from: usize) -> Option<usize> {
+    let ends = |byte: &u8| matches!(byte, b',' | b']' | b'\n' | b'{');
+    bytes[from..].iter().position(ends).map(|len| from + len.max(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cut(text: &str, piece: usize) -> Vec<String> {
+        let bytes = text.as_bytes();
+        let mut cutter = JsonCutter::default();
+        let mut from = 0;
+        let mut spans = Vec::new();
+        let mut end = 0;
+        while end < bytes.len() {
+            end = (end + piece).min(bytes.len());
+            from = cutter.cut(&bytes[..end], from, &mut spans);
+        }
+        let record = |span: &RecordSpan| text[span.start as usize..][..span.len as usize].to_string();
+        spans.iter().map(record).collect()
+    }
+
+    #[test]
+    fn values_are_cut_whatever_the_pieces() {
+        let text = "[ {\"a\":\"}\\\"{\"},\n{\n \"b\": [1, {\"c\":2}] }, 7, \"x\" ]\n{}";
+        for piece in 1..text.len() {
+            let expect = ["{\"a\":\"}\\\"{\"}", "{\n \"b\": [1, {\"c\":2}] }", "7", "\"x\"", "{}"];
+            assert_eq!(cut(text, piece), expect, "in pieces of {piece}");
+        }
+    }
+
+    #[test]
+    fn framing_by_first_bytes() {
+        for (text, expect) in [
+            ("{\"a\":1}\n{\"a\":2}\n", Framing::Lines),
+            ("{\"a\":1}", Framing::Lines),
+            ("{\n\"a\":1\n}\n", Framing::JsonStream),
+            ("  [1,2]", Framing::JsonStream),
+            ("Jan  1 00:00:00 host x: y\n", Framing::Lines),
+            ("", Framing::Lines),
+        ] {
+            assert_eq!(Framing::recognise(text.as_bytes()), expect, "{text}");
+        }
+    }
+
+    #[test]
+    fn lines_lose_their_ends() {
+        let mut records = Vec::new();
+        let rest = cut_lines(b"a\r\n\n  \nbc\nrest", 0, &mut records);
+        let lens: Vec<u32> = records.iter().map(|record| record.len).collect();
+        assert_eq!((lens, rest), (vec![1, 0, 0, 2], 10));
+    }
+}

@@ -1,0 +1,4 @@
+//! Sources, one file each.
+
+pub mod file;
+pub mod stdin;

@@ -1,0 +1,88 @@
+//! What a trace came to, for people and for machines.
+
+use std::fmt;
+use std::path::PathBuf;
+
+/// The result of one trace file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// The file.
+    pub file: PathBuf,
+    /// Why it could not be played at all, one `file:line: reason` each.
+    pub faults: Vec<String>,
+    /// Its stories, in order.
+    pub stories: Vec<StoryReport>,
+}
+
+/// The result of one story.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StoryReport {
+    /// What it is called.
+    pub name: String,
+    /// Its line in the file.
+    pub line: u32,
+    /// Events played.
+    pub events: usize,
+    /// Alerts raised, those of rules nobody asked about left out.
+    pub alerts: usize,
+    /// What differs; empty when the story passed.
+    pub failures: Vec<Failure>,
+}
+
+/// One difference between what a story expects and what came of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Failure {
+    /// The line it is about; 0 where there is none.
+    pub line: u32,
+    /// What is wrong, in a sentence without full stop.
+    pub reason: String,
+    /// More lines, for example expected and got one below the other.
+    pub details: Vec<String>,
+}
+
+impl Report {
+    /// Whether everything is as expected.
+    #[must_use]
+    pub fn passed(&self) -> bool {
+        self.faults.is_empty() && self.stories.iter().all(StoryReport::passed)
+    }
+}
+
+impl StoryReport {
+    /// Whether the story came out as expected.
+    #[must_use]
+    pub fn passed(&self) -> bool {
+        self.failures.is_empty()
+    }
+}
+
+impl Failure {
+    /// A difference in one sentence.
+    #[must_use]
+    pub fn new(line: u32, reason: String) -> Failure {
+        Failure { line, reason, details: Vec::new() }
+    }
+}
+
+impl fmt::Display for Report {
+    /// Only what failed: faults, then each failed story with its differences.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for fault in &self.faults {
+            writeln!(f, "{fault}")?;
+        }
+        let file = self.file.display();
+        for story in self.stories.iter().filter(|story| !story.passed()) {
+            writeln!(f, "{file}:{}: story {}", story.line, story.name)?;
+            for failure in &story.failures {
+                match failure.line {
+                    0 => writeln!(f, "  {}", failure.reason)?,
+                    line => writeln!(f, "  line {line}: {}", failure.reason)?,
+                }
+                for detail in &failure.details {
+                    writeln!(f, "    {detail}")?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
