@@ -16,7 +16,7 @@ demo:
 	@scripts/setup.sh
 	@cargo build --locked --profile quick --package tocsin
 	@cargo run --quiet --locked --profile quick --package tocsin -- \
-	    scan $(DEMO)/auth.log.gz $(DEMO)/access.log.gz --as-of "$$(cat $(DEMO)/as_of)"
+	    scan $(DEMO)/auth.log.gz $(DEMO)/access.log.gz --as-of "$$(cat $(DEMO)/as_of)" --table
 
 test:
 	@scripts/setup.sh tests

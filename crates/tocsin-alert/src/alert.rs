@@ -142,7 +142,8 @@ pub struct AlertSource<'a> {
 }
 
 /// Fields that name entities, and what kind.
-const ENTITY_FIELDS: [(&str, &str); 3] = [("source.ip", "address"), ("user.name", "user"), ("host.name", "host")];
+const ENTITY_FIELDS: [(&str, &str); 3] =
+    [("source.ip", "address"), ("user.name", "user"), ("host.name", "host")];
 
 /// ATT&CK tactics in the order of a chain.
 pub const TACTICS: [&str; 14] = [

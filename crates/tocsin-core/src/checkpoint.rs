@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::detector::SnapshotError;
-use crate::matcher::RuleIdx;
+use crate::shard::RuleState;
 use crate::time::Timestamp;
 use crate::watermark::Watermarks;
 
@@ -19,7 +19,7 @@ pub struct Checkpoint {
     /// When idle shards were last advanced.
     pub ticked: Timestamp,
     /// State by shard and rule.
-    pub shards: Vec<Vec<(RuleIdx, Vec<u8>)>>,
+    pub shards: Vec<Vec<RuleState>>,
 }
 
 /// A checkpoint that cannot be used.

@@ -60,7 +60,7 @@ impl CorrelationSpec {
                 }
             });
         }
-        if self.condition.is_empty() || least < 1.0 || least > 1e15 {
+        if self.condition.is_empty() || !(1.0..=1e15).contains(&least) {
             return Err(format!(
                 "`{}` needs a condition of `gt` or `gte` with a number of at least 1",
                 self.kind

@@ -15,7 +15,7 @@ use crate::key;
 use crate::matcher::{Matcher, RuleMatch};
 use crate::offset::{PartitionId, Position};
 use crate::plan::Plan;
-use crate::shard::{SHARDS, Shard, shard_of};
+use crate::shard::{SHARDS, Shard, rule_hash, shard_of};
 use crate::signal::{Signal, Signals};
 use crate::time::{Span, Timestamp};
 use crate::watermark::Watermarks;
@@ -181,6 +181,7 @@ pub struct Correlator {
     tenants: Vec<Watermarks>,
     shards: Vec<Shard>,
     routed: Vec<Vec<u32>>,
+    rule_hashes: Vec<u64>,
     ticked: Timestamp,
 }
 
@@ -197,8 +198,10 @@ impl Correlator {
     /// An empty correlator.
     #[must_use]
     pub fn new(plan: Arc<Plan>, config: EngineConfig) -> Correlator {
+        let rule_hashes = plan.rules.iter().map(|rule| rule_hash(&rule.meta)).collect();
         Correlator {
             plan,
+            rule_hashes,
             config,
             tenants: Vec::new(),
             shards: (0..SHARDS).map(|_| Shard::default()).collect(),
@@ -271,7 +274,7 @@ impl Correlator {
         Checkpoint {
             tenants: self.tenants.clone(),
             ticked: self.ticked,
-            shards: self.shards.iter().map(Shard::snapshot).collect(),
+            shards: self.shards.iter().map(|shard| shard.snapshot(&self.plan)).collect(),
         }
     }
 
@@ -322,7 +325,7 @@ impl Correlator {
 
     fn route(&mut self, tenant: TenantId, signals: &Signals) {
         for (index, signal) in signals.list.iter().enumerate() {
-            let shard = shard_of(tenant, signal.rule, signals.key(signal));
+            let shard = shard_of(tenant, self.rule_hashes[signal.rule.index()], signals.key(signal));
             self.routed[shard].push(index as u32);
         }
     }

@@ -298,12 +298,12 @@ impl<M: Machine> Keyed<M> {
             self.claim(slot, out);
         }
         let Some(state) = &mut self.states[slot as usize] else { return };
-        if context.emission == Emission::Live {
-            if let Some(episode) = state.episode.as_mut().filter(|episode| episode.changed) {
-                episode.changed = false;
-                let detection = episode.clone().detection(self.rule, state.tenant, &state.key, Phase::Open);
-                out.push(detection);
-            }
+        if context.emission == Emission::Live
+            && let Some(episode) = state.episode.as_mut().filter(|episode| episode.changed)
+        {
+            episode.changed = false;
+            let detection = episode.clone().detection(self.rule, state.tenant, &state.key, Phase::Open);
+            out.push(detection);
         }
         let nothing_left = state.waiting.is_empty()
             && state.episode.is_none()

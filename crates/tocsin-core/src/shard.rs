@@ -2,27 +2,46 @@
 //! nothing but (tenant, rule, key), so it is the same on every machine.
 
 use hashbrown::HashMap;
+use serde::{Deserialize, Serialize};
 
 use crate::batch::TenantId;
 use crate::detection::Detection;
 use crate::detector::{DetectorShard, SnapshotError, StepContext, Usage};
 use crate::matcher::RuleIdx;
 use crate::plan::Plan;
+use crate::rule::RuleMeta;
 use crate::signal::Signals;
 
 /// Number of virtual shards. Fixed for good: snapshots and routing rely on it.
 pub const SHARDS: usize = 64;
 
-/// The shard of a key.
+/// The shard of a key. `rule` is the rule's [`rule_hash`].
 #[must_use]
-pub fn shard_of(tenant: TenantId, rule: RuleIdx, key: &[u8]) -> usize {
-    // FNV-1a: fixed and simple. Skew an attacker can cause costs balance, never correctness.
-    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-    let head = tenant.0.to_le_bytes().into_iter().chain(rule.0.to_le_bytes());
-    for byte in head.chain(key.iter().copied()) {
-        hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-    }
-    (hash >> 58) as usize
+pub fn shard_of(tenant: TenantId, rule: u64, key: &[u8]) -> usize {
+    let head = fnv(rule, &tenant.0.to_le_bytes());
+    (fnv(head, key) >> 58) as usize
+}
+
+/// What a rule contributes to routing: its id and logic, not its place in the rule set.
+#[must_use]
+pub fn rule_hash(meta: &RuleMeta) -> u64 {
+    fnv(fnv(0xcbf2_9ce4_8422_2325, meta.id.as_bytes()), meta.logic_hash.as_bytes())
+}
+
+/// FNV-1a: fixed and simple. Skew an attacker can cause costs balance, never correctness.
+fn fnv(start: u64, bytes: &[u8]) -> u64 {
+    bytes.iter().fold(start, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+/// The state of one rule in one shard, under what names the rule wherever it stands in a set.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RuleState {
+    /// The rule's id.
+    pub rule_id: String,
+    /// The hash of its logic: an edited logic starts empty.
+    pub logic_hash: String,
+    /// The detector's own snapshot.
+    pub state: Vec<u8>,
 }
 
 /// One shard: the state of its keys, by rule.
@@ -74,22 +93,31 @@ impl Shard {
 
     /// All state, by rule.
     #[must_use]
-    pub fn snapshot(&self) -> Vec<(RuleIdx, Vec<u8>)> {
-        self.order.iter().filter_map(|rule| Some((*rule, self.rules.get(rule)?.snapshot()))).collect()
+    pub fn snapshot(&self, plan: &Plan) -> Vec<RuleState> {
+        let of_rule = |rule: &RuleIdx| {
+            let meta = plan.meta(*rule);
+            Some(RuleState {
+                rule_id: meta.id.clone(),
+                logic_hash: meta.logic_hash.clone(),
+                state: self.rules.get(rule)?.snapshot(),
+            })
+        };
+        self.order.iter().filter_map(of_rule).collect()
     }
 
-    /// Replaces all state by a snapshot's.
+    /// Replaces all state by a snapshot's. State of rules that are gone or have another logic now
+    /// is left behind.
     ///
     /// # Errors
-    /// [`SnapshotError`] when a rule of the snapshot is unknown or its bytes do not fit; the shard
-    /// is then to be dropped.
-    pub fn restore(&mut self, plan: &Plan, snapshot: &[(RuleIdx, Vec<u8>)]) -> Result<(), SnapshotError> {
+    /// [`SnapshotError`] when a rule's bytes do not fit; the shard is then to be dropped.
+    pub fn restore(&mut self, plan: &Plan, snapshot: &[RuleState]) -> Result<(), SnapshotError> {
         *self = Shard::default();
-        for (rule, bytes) in snapshot {
-            let state = self
-                .state(plan, *rule)
-                .ok_or_else(|| SnapshotError(format!("rule {} keeps no state", rule.0)))?;
-            state.restore(bytes)?;
+        for saved in snapshot {
+            let same = |meta: &RuleMeta| meta.id == saved.rule_id && meta.logic_hash == saved.logic_hash;
+            let index = plan.rules.iter().position(|rule| same(&rule.meta));
+            if let Some(state) = index.and_then(|index| self.state(plan, RuleIdx(index as u32))) {
+                state.restore(&saved.state)?;
+            }
         }
         Ok(())
     }

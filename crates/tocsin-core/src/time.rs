@@ -139,7 +139,14 @@ impl Timestamp {
             return None;
         }
         let year = i64::from(digits(&date_time[..4])?);
-        let (nano, rest) = parse_fraction(&text[19..])?;
+        let (nano, rest) = match &text[19..] {
+            [b'Z'] => (0, &b""[..]),
+            [b'.', a @ b'0'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9', b'Z'] => {
+                let millis = u32::from(a - b'0') * 100 + u32::from(b - b'0') * 10 + u32::from(c - b'0');
+                (millis * 1_000_000, &b""[..])
+            }
+            other => parse_fraction(other)?,
+        };
         let civil = Civil {
             year,
             month: digits(&date_time[5..7])?,
@@ -206,7 +213,7 @@ impl Span {
             };
             total = total.checked_add(number.checked_mul(unit)?)?;
         }
-        (!text.is_empty()).then_some(Span(total))
+        (total > 0).then_some(Span(total))
     }
 }
 

@@ -117,12 +117,13 @@ fn unescape_unicode<'a>(text: &'a str, out: &mut String) -> &'a str {
     };
     let rest = &text[5..];
     let is_high = (0xD800..0xDC00).contains(&high);
-    if is_high && rest.starts_with("\\u") {
-        if let Some(low) = hex4(rest.get(2..6)).filter(|low| (0xDC00..0xE000).contains(low)) {
-            let code = 0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00);
-            out.push(char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER));
-            return &rest[6..];
-        }
+    if is_high
+        && rest.starts_with("\\u")
+        && let Some(low) = hex4(rest.get(2..6)).filter(|low| (0xDC00..0xE000).contains(low))
+    {
+        let code = 0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00);
+        out.push(char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER));
+        return &rest[6..];
     }
     out.push(char::from_u32(high).unwrap_or(char::REPLACEMENT_CHARACTER));
     rest

@@ -8,6 +8,7 @@ pub mod derive;
 pub mod format;
 pub mod formats;
 pub mod framing;
+pub mod known;
 pub mod messages;
 pub mod quotes;
 pub mod registry;

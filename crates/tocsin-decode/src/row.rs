@@ -156,7 +156,10 @@ impl Row {
                 Target::Time(rank) => self.put_time(rank, &found),
                 Target::Action(rank) => keep_best(&mut self.action, rank, &found),
                 Target::Outcome(rank) => keep_best(&mut self.outcome, rank, &found),
-                Target::WindowsEventId => self.event_id = Some(span(&found)),
+                Target::WindowsEventId if is_windows_event_id(found.bytes) => {
+                    self.event_id = Some(span(&found));
+                }
+                Target::WindowsEventId => {}
             }
         }
     }
@@ -304,22 +307,22 @@ impl Row {
             (self.derived.service, derivation.service),
         ];
         for (id, value) in fields {
-            if let (Some(id), Some(value)) = (id, value) {
-                if self.best[id.index()].generation != self.generation {
-                    push_derived(batch, id, value);
-                }
+            if let (Some(id), Some(value)) = (id, value)
+                && self.best[id.index()].generation != self.generation
+            {
+                push_derived(batch, id, value);
             }
         }
-        if let (Some(id), None, Some((_, sent))) = (self.derived.action, derivation.action, self.action) {
-            if !derivation.action_is_category {
-                batch.slots.push(Slot { field: id, kind: sent.kind, start: sent.start, len: sent.len });
-            }
+        if let (Some(id), None, Some((_, sent))) = (self.derived.action, derivation.action, self.action)
+            && !derivation.action_is_category
+        {
+            batch.slots.push(Slot { field: id, kind: sent.kind, start: sent.start, len: sent.len });
         }
         let status = self.outcome.filter(|(_, sent)| is_status_code(&bytes[range(sent)]));
-        if let (Some(id), Some((rank, sent))) = (self.derived.status_code, status) {
-            if self.outranks(batch, id, rank + 1) {
-                batch.slots.push(Slot { field: id, kind: sent.kind, start: sent.start, len: sent.len });
-            }
+        if let (Some(id), Some((rank, sent))) = (self.derived.status_code, status)
+            && self.outranks(batch, id, rank + 1)
+        {
+            batch.slots.push(Slot { field: id, kind: sent.kind, start: sent.start, len: sent.len });
         }
     }
 
@@ -383,6 +386,11 @@ fn epoch(bytes: &[u8]) -> Option<Timestamp> {
         Ok(whole) => Timestamp::from_epoch_integer(whole),
         Err(_) => Timestamp::from_epoch(text.parse().ok()?),
     }
+}
+
+/// Whether bytes are an event id; other senders put anything under the same name.
+fn is_windows_event_id(bytes: &[u8]) -> bool {
+    (1..=5).contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_digit)
 }
 
 fn is_status_code(bytes: &[u8]) -> bool {

@@ -27,6 +27,10 @@ const NONE: NodeId = NodeId::MAX;
 struct Node {
     /// The key as written between its quotes; empty for the beginning of an object.
     key: Box<[u8]>,
+    /// The key and its closing quote as one word, and which bits of it count; both 0 when they
+    /// do not fit.
+    word: u128,
+    mask: u128,
     /// The key, unescaped.
     name: Box<str>,
     /// How many keys the object has with this one.
@@ -86,13 +90,15 @@ impl Shapes {
     #[inline]
     #[must_use]
     pub fn predict(&self, at: NodeId, text: &[u8]) -> Option<(NodeId, usize)> {
+        let ahead = text.first_chunk::<16>().map(|ahead| u128::from_le_bytes(*ahead));
         for next in self.nodes[at as usize].next {
-            if next == NONE {
-                return None;
-            }
-            let key = &*self.nodes[next as usize].key;
-            if text.get(..key.len()) == Some(key) && text.get(key.len()) == Some(&b'"') {
-                return Some((next, key.len()));
+            let node = self.nodes.get(next as usize)?;
+            let same = match ahead {
+                Some(ahead) if node.mask != 0 => ahead & node.mask == node.word,
+                _ => text.starts_with(&node.key) && text.get(node.key.len()) == Some(&b'"'),
+            };
+            if same {
+                return Some((next, node.key.len()));
             }
         }
         None
@@ -143,6 +149,8 @@ impl Shapes {
         let id = self.nodes.len() as NodeId;
         self.nodes.push(Node {
             key: Box::default(),
+            word: 0,
+            mask: 0,
             name: Box::default(),
             keys: 0,
             path,
@@ -171,8 +179,11 @@ impl Shapes {
         let path = if outer.is_empty() { name.to_string() } else { format!("{outer}.{name}") };
         let targets = self.taxonomy.targets(&path).into_boxed_slice();
         let id = self.nodes.len() as NodeId;
+        let (word, mask) = as_word(key);
         self.nodes.push(Node {
             key: key.into(),
+            word,
+            mask,
             name: name.as_ref().into(),
             keys,
             path: path.into(),
@@ -183,4 +194,15 @@ impl Shapes {
         });
         Ok(id)
     }
+}
+
+/// A key with its closing quote as the low bytes of a word, and the mask of those bytes.
+fn as_word(key: &[u8]) -> (u128, u128) {
+    if key.len() >= 16 {
+        return (0, 0);
+    }
+    let mut bytes = [0; 16];
+    bytes[..key.len()].copy_from_slice(key);
+    bytes[key.len()] = b'"';
+    (u128::from_le_bytes(bytes), u128::MAX >> ((15 - key.len()) * 8))
 }

@@ -37,14 +37,14 @@ pub const DERIVED_FIELDS: [&str; 6] = [
     "logsource.service",
 ];
 
-const TIME_NAMES: [&str; 7] =
+pub(crate) const TIME_NAMES: [&str; 7] =
     ["timestamp", "@timestamp", "time", "eventTime", "UtcTime", "TimeCreated", "SystemTime"];
-const ACTION_NAMES: [&str; 5] = ["event.action", "type", "event_type", "eventName", "action"];
-const OUTCOME_NAMES: [&str; 4] = ["event.outcome", "status", "outcome", "status_code"];
+pub(crate) const ACTION_NAMES: [&str; 5] = ["event.action", "type", "event_type", "eventName", "action"];
+pub(crate) const OUTCOME_NAMES: [&str; 4] = ["event.outcome", "status", "outcome", "status_code"];
 
 /// Taxonomy fields and the names that fill them, in row order. The taxonomy name itself, which
 /// stands first, is what recognised schemas send.
-const ALIASES: &[(&str, &[&str])] = &[
+pub(crate) const ALIASES: &[(&str, &[&str])] = &[
     (
         "source.ip",
         &["source.ip", "source_ip", "client_ip", "src_ip", "remote_addr", "sourceIPAddress", "IpAddress"],
@@ -170,10 +170,10 @@ impl Taxonomy {
         if name == "EventID" && self.wants_action {
             add(Target::WindowsEventId);
         }
-        if matches!(name, "http.response.status_code" | "event.category") {
-            if let Some(id) = self.table.get(name) {
-                add(Target::Alias(id, 0));
-            }
+        if matches!(name, "http.response.status_code" | "event.category")
+            && let Some(id) = self.table.get(name)
+        {
+            add(Target::Alias(id, 0));
         }
     }
 }

@@ -29,8 +29,8 @@ pub fn read(paths: &[PathBuf]) -> Result<Vec<RuleFile>, UnreadablePath> {
     let mut files = Vec::new();
     for path in paths {
         for path in list(path, &["yml", "yaml"])? {
-            let text = fs::read_to_string(&path)
-                .map_err(|error| UnreadablePath { path: path.clone(), error })?;
+            let text =
+                fs::read_to_string(&path).map_err(|error| UnreadablePath { path: path.clone(), error })?;
             files.push(RuleFile { path, text });
         }
     }
@@ -49,7 +49,12 @@ pub fn list(path: &Path, endings: &[&str]) -> Result<Vec<PathBuf>, UnreadablePat
     Ok(found)
 }
 
-fn collect(path: &Path, endings: &[&str], depth: usize, found: &mut Vec<PathBuf>) -> Result<(), UnreadablePath> {
+fn collect(
+    path: &Path,
+    endings: &[&str],
+    depth: usize,
+    found: &mut Vec<PathBuf>,
+) -> Result<(), UnreadablePath> {
     let unreadable = |error| UnreadablePath { path: path.to_path_buf(), error };
     if !fs::metadata(path).map_err(unreadable)?.is_dir() {
         found.push(path.to_path_buf());

@@ -32,6 +32,8 @@ pub struct Cutter {
     offset: u64,
     next_record: u64,
     ended: bool,
+    /// A buffer to use for the next batch, so that its memory is warm.
+    spare: Vec<u8>,
     /// Inside a record longer than the bound, whose head was handed on already.
     skipping: bool,
 }
@@ -51,6 +53,7 @@ impl Cutter {
             offset: 0,
             next_record: 0,
             ended: false,
+            spare: Vec::new(),
             skipping: false,
         }
     }
@@ -72,6 +75,12 @@ impl Cutter {
     #[must_use]
     pub fn partition(&self) -> PartitionId {
         self.partition
+    }
+
+    /// Gives the cutter a buffer nobody needs any more.
+    pub fn recycle(&mut self, mut buffer: Vec<u8>) {
+        buffer.clear();
+        self.spare = buffer;
     }
 
     /// The next batch, `None` at the end.
@@ -150,7 +159,9 @@ impl Cutter {
         if rest == 0 {
             return None;
         }
-        let tail = self.pending.split_off(rest);
+        let mut tail = std::mem::take(&mut self.spare);
+        tail.extend_from_slice(&self.pending[rest..]);
+        self.pending.truncate(rest);
         let batch = RawBatch {
             tenant: self.tenant,
             partition: self.partition,

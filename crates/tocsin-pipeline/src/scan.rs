@@ -20,10 +20,13 @@ use tocsin_decode::decoder::RecordDecoder;
 use tocsin_decode::format::FormatContext;
 use tocsin_decode::taxonomy::Taxonomy;
 
-use crate::cutter::Cutter;
+use crate::cutter::{BATCH_BYTES, Cutter};
 use crate::finalise::{Finaliser, keep_signals};
 use crate::pool::{Pool, Worker, WorkerFailed};
 use crate::records::Records;
+
+/// Buffers kept for reuse; more are let go.
+const SPARE_BUFFERS_MAX: usize = 16;
 
 /// How to scan.
 #[derive(Clone, Debug)]
@@ -123,9 +126,7 @@ fn decoder(table: Arc<FieldTable>, config: &ScanConfig) -> Result<RecordDecoder,
     let context = FormatContext { taxonomy: Taxonomy::new(table), as_of: config.as_of };
     match &config.format {
         None => Ok(RecordDecoder::auto(context)),
-        Some(name) => {
-            RecordDecoder::named(name, context).map_err(|_| ScanError::UnknownFormat(name.clone()))
-        }
+        Some(name) => RecordDecoder::named(name, context).map_err(|_| ScanError::UnknownFormat(name.clone())),
     }
 }
 
@@ -209,6 +210,7 @@ impl Scan<'_> {
                 self.watcher.on_alerts(alerts);
             }
         }
+        self.inputs.recycle(std::mem::take(&mut batch.raw.bytes));
         self.watcher.on_progress(self.inputs.consumed(), self.summary.events);
     }
 }
@@ -221,6 +223,8 @@ struct Input {
 
 struct Inputs {
     open: Vec<Input>,
+    /// Buffers of batches that are done.
+    spare: Vec<Vec<u8>>,
     closed_bytes: u64,
     /// Reads the time of one record and nothing else.
     clock: RecordDecoder,
@@ -237,7 +241,14 @@ impl Inputs {
         let open = cutters.into_iter().map(|cutter| Input { cutter, reached: Timestamp::MIN }).collect();
         let taxonomy = Taxonomy::new(Arc::new(FieldTable::new()));
         let clock = RecordDecoder::auto(FormatContext { taxonomy, as_of: config.as_of });
-        Inputs { open, closed_bytes: 0, clock }
+        Inputs { open, spare: Vec::new(), closed_bytes: 0, clock }
+    }
+
+    /// Takes back the buffer of a batch; a huge one is let go.
+    fn recycle(&mut self, buffer: Vec<u8>) {
+        if self.spare.len() < SPARE_BUFFERS_MAX && buffer.capacity() <= 4 * BATCH_BYTES {
+            self.spare.push(buffer);
+        }
     }
 
     fn consumed(&self) -> u64 {
@@ -248,6 +259,9 @@ impl Inputs {
         let behind = self.open.iter().enumerate().min_by_key(|(_, input)| input.reached);
         let Some((index, _)) = behind else { return Next::Nothing };
         let input = &mut self.open[index];
+        if let Some(buffer) = self.spare.pop() {
+            input.cutter.recycle(buffer);
+        }
         match input.cutter.next_batch() {
             Ok(Some(batch)) => {
                 if self.open.len() > 1 {

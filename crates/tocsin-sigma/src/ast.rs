@@ -229,7 +229,7 @@ pub enum Ordering {
 }
 
 /// An address range.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Cidr {
     /// The network address; IPv4 as IPv4-mapped IPv6.
     pub network: u128,

@@ -26,7 +26,7 @@ pub enum AtomTest {
     /// The value compares so with this number (bits of the f64).
     Compare(CompareOp, u64),
     /// The value is an address in this range.
-    Cidr(u128, u128),
+    Cidr(Cidr),
     /// The value relates so to another field's.
     FieldRef {
         /// The other field.
@@ -61,12 +61,6 @@ impl From<Ordering> for CompareOp {
             Ordering::Gt => CompareOp::Gt,
             Ordering::Gte => CompareOp::Gte,
         }
-    }
-}
-
-impl From<Cidr> for AtomTest {
-    fn from(cidr: Cidr) -> AtomTest {
-        AtomTest::Cidr(cidr.network, cidr.mask)
     }
 }
 

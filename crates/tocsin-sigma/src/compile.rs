@@ -307,7 +307,7 @@ impl Compiler {
             Test::Number(number, text) => AtomTest::Number(number.to_bits(), text.clone()),
             Test::Bool(value) => AtomTest::Bool(*value),
             Test::Compare(ordering, number) => AtomTest::Compare((*ordering).into(), number.to_bits()),
-            Test::Cidr(cidr) => (*cidr).into(),
+            Test::Cidr(cidr) => AtomTest::Cidr(*cidr),
             Test::Regex { pattern, ignore_case, multi_line, dot_all } => {
                 AtomTest::Regex(with_flags(pattern, *ignore_case, *multi_line, *dot_all))
             }
@@ -427,7 +427,7 @@ fn with_flags(pattern: &str, ignore_case: bool, multi_line: bool, dot_all: bool)
         .into_iter()
         .filter_map(|(on, flag)| on.then_some(flag))
         .collect();
-    if flags.is_empty() { pattern.to_string() } else { format!("(?{flags}:{pattern})") }
+    if flags.is_empty() { pattern.to_string() } else { format!("(?{flags}){pattern}") }
 }
 
 /// How often an atom is likely to be set: rules are tried when their cheapest witness is.

@@ -59,6 +59,17 @@ impl Findings {
         self.push(place, Severity::Info, code, reason.into(), None);
     }
 
+    /// Adds something worth knowing with what to do about it.
+    pub fn info_with_hint(
+        &mut self,
+        place: Place,
+        code: &'static str,
+        reason: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
+        self.push(place, Severity::Info, code, reason.into(), Some(hint.into()));
+    }
+
     /// Adds an error about a word outside a closed list, with the likely or the possible words.
     pub fn unknown_word(&mut self, place: Place, code: &'static str, what: &str, word: &str, known: &[&str]) {
         let reason = format!("unknown {what} `{word}`");

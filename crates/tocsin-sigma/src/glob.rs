@@ -2,9 +2,7 @@
 
 use crate::ast::{Part, Pattern};
 use crate::fold::fold;
-
-/// The characters `windash` stands for.
-const DASHES: [char; 5] = ['-', '/', '\u{2013}', '\u{2014}', '\u{2015}'];
+use crate::pattern::DASHES;
 
 #[derive(Clone, Debug)]
 enum Piece {

@@ -48,7 +48,6 @@ pub struct SigmaMatcher {
     bits: Vec<u64>,
     stamps: Vec<u32>,
     stamp: u32,
-    keyword_text: String,
 }
 
 impl SigmaMatcher {
@@ -69,7 +68,6 @@ impl SigmaMatcher {
             bits: vec![0; words],
             stamps: vec![0; rules],
             stamp: 0,
-            keyword_text: String::new(),
             compiled,
         }
     }
@@ -144,7 +142,7 @@ impl SigmaMatcher {
         compiled.field_refs.evaluate(batch, event, &mut self.atoms);
         if let Some(keywords) = &compiled.keywords {
             let record = batch.raw.record(event.record);
-            keywords.evaluate(record, &mut self.keyword_text, &mut self.scratch, &mut self.atoms);
+            keywords.evaluate(record, &mut self.scratch, &mut self.atoms);
         }
     }
 

@@ -34,9 +34,7 @@ pub fn parse(file: Arc<PathBuf>, text: &str) -> (Vec<Document>, Vec<Diagnostic>)
         );
         return (Vec::new(), findings.into_list());
     }
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    // One spelling of line ends, so that a rule's hash does not depend on how it was checked out.
-    let text = if text.contains('\r') { Cow::Owned(text.replace("\r\n", "\n")) } else { Cow::Borrowed(text) };
+    let text = plain_text(text);
     let pieces = yaml::split(&text);
     if pieces.is_empty() {
         findings.warning(FILE_START, "no_document", "the file holds no document");
@@ -51,6 +49,13 @@ pub fn parse(file: Arc<PathBuf>, text: &str) -> (Vec<Document>, Vec<Diagnostic>)
         diagnostics.extend(findings.into_list());
     }
     (documents, diagnostics)
+}
+
+/// A file's text without byte order mark and with one spelling of line ends, so that a rule's hash
+/// does not depend on how it was checked out.
+pub(crate) fn plain_text(text: &str) -> Cow<'_, str> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    if text.contains('\r') { Cow::Owned(text.replace("\r\n", "\n")) } else { Cow::Borrowed(text) }
 }
 
 /// What a document is about, by the key that only it has.

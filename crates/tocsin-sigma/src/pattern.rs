@@ -3,9 +3,8 @@
 //! [`Pattern::matches`] is slow and plainly right; `explain` and the tests use it. The matcher that
 //! meets every event is built elsewhere and must agree with it.
 
-use regex_syntax::hir::{ClassUnicode, ClassUnicodeRange};
-
 use crate::ast::{Part, Pattern};
+use crate::fold::fold_char;
 
 /// What [`Part::Dash`] stands for: hyphen, slash, en dash, em dash, horizontal bar.
 pub const DASHES: [char; 5] = ['-', '/', '\u{2013}', '\u{2014}', '\u{2015}'];
@@ -133,7 +132,7 @@ impl Pattern {
         for part in &self.parts {
             match part {
                 Part::Literal(text) if self.cased => steps.extend(text.chars().map(Step::Char)),
-                Part::Literal(text) => steps.extend(text.chars().map(fold).map(Step::Char)),
+                Part::Literal(text) => steps.extend(text.chars().map(fold_char).map(Step::Char)),
                 Part::Any => steps.push(Step::Any),
                 Part::One => steps.push(Step::One),
                 Part::Dash => steps.push(Step::Dash),
@@ -156,7 +155,7 @@ impl Step {
     fn accepts(&self, character: char, cased: bool) -> bool {
         match self {
             Step::Char(wanted) if cased => *wanted == character,
-            Step::Char(wanted) => *wanted == fold(character),
+            Step::Char(wanted) => *wanted == fold_char(character),
             Step::One | Step::Any => true,
             Step::Dash => DASHES.contains(&character),
         }
@@ -170,20 +169,6 @@ fn skip_any(steps: &[Step], reached: &mut [bool]) {
             reached[at + 1] = true;
         }
     }
-}
-
-/// The least character that is the same under Unicode simple case folding: two characters are
-/// equal without case exactly when theirs are equal.
-#[must_use]
-pub fn fold(character: char) -> char {
-    if character.is_ascii() {
-        // The least of an ASCII letter's class is its capital, also for `k` and `s`, whose classes
-        // hold the Kelvin sign and the long s.
-        return character.to_ascii_uppercase();
-    }
-    let mut class = ClassUnicode::new([ClassUnicodeRange::new(character, character)]);
-    class.case_fold_simple();
-    class.ranges().first().map_or(character, ClassUnicodeRange::start)
 }
 
 /// A word character of `\b`.

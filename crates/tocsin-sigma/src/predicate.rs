@@ -1,14 +1,16 @@
 //! All tests of one field, compiled together: a value goes in, the set of atoms it satisfies
 //! comes out. Costs matter only for values not seen before; the matcher remembers the rest.
 
+use std::net::IpAddr;
+
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use hashbrown::HashMap;
 use regex_automata::meta::Regex;
 use tocsin_core::value::Value;
 
-use crate::ast::{Part, Pattern};
+use crate::ast::{Cidr, Part, Pattern};
 use crate::atom::{Atom, AtomId, AtomTest, CompareOp};
-use crate::fold::fold_into;
+use crate::fold::{fold, fold_into};
 use crate::glob::Glob;
 
 /// Bytes a compiled expression may take; a bigger one does not load.
@@ -24,7 +26,7 @@ pub struct Predicates {
     cased: Texts,
     numbers: Vec<(f64, AtomId)>,
     compares: Vec<(CompareOp, f64, AtomId)>,
-    ranges: Vec<(u128, u128, AtomId)>,
+    ranges: Vec<(Cidr, AtomId)>,
     regexes: Vec<(Regex, AtomId)>,
 }
 
@@ -71,10 +73,10 @@ impl Predicates {
             AtomTest::Pattern(pattern) => self.folded.add(pattern, id),
             AtomTest::Number(bits, text) => {
                 self.numbers.push((f64::from_bits(*bits), id));
-                self.folded.add_exact(text.to_lowercase(), id);
+                self.folded.add_exact(fold(text), id);
             }
             AtomTest::Compare(op, bits) => self.compares.push((*op, f64::from_bits(*bits), id)),
-            AtomTest::Cidr(network, mask) => self.ranges.push((*network, *mask, id)),
+            AtomTest::Cidr(cidr) => self.ranges.push((*cidr, id)),
             AtomTest::Regex(expression) => self.regexes.push((compile_regex(expression)?, id)),
             AtomTest::FieldRef { .. } => {}
         }
@@ -134,9 +136,9 @@ impl Predicates {
     }
 
     fn evaluate_address(&self, text: &str, out: &mut Vec<AtomId>) {
-        let Some(address) = parse_address(text) else { return };
-        let inside = self.ranges.iter().filter(|(network, mask, _)| address & mask == *network);
-        out.extend(inside.map(|(.., atom)| *atom));
+        let Ok(address) = text.parse::<IpAddr>() else { return };
+        let inside = self.ranges.iter().filter(|(range, _)| range.contains(address));
+        out.extend(inside.map(|(_, atom)| *atom));
     }
 }
 
@@ -148,16 +150,6 @@ pub fn parse_number(text: &str) -> Option<f64> {
         return None;
     }
     text.parse::<f64>().ok().filter(|number| number.is_finite())
-}
-
-/// An address as 128 bits, IPv4 in its IPv4-mapped form.
-#[must_use]
-pub fn parse_address(text: &str) -> Option<u128> {
-    let address: std::net::IpAddr = text.parse().ok()?;
-    Some(match address {
-        std::net::IpAddr::V4(v4) => u128::from(v4.to_ipv6_mapped()),
-        std::net::IpAddr::V6(v6) => u128::from(v6),
-    })
 }
 
 /// Compiles an expression with the limits every rule has.
@@ -196,7 +188,7 @@ impl Texts {
         match pattern.parts.as_slice() {
             [] => self.add_exact(String::new(), atom),
             [Part::Literal(text)] if pattern.cased => self.add_exact(text.clone(), atom),
-            [Part::Literal(text)] => self.add_exact(crate::fold::fold(text), atom),
+            [Part::Literal(text)] => self.add_exact(fold(text), atom),
             _ => {
                 let glob = Glob::new(pattern);
                 let list = if glob.needle().is_some() { &mut self.globs } else { &mut self.empty_globs };

@@ -1,5 +1,7 @@
 //! Tests that no single value decides: keywords, and comparisons between two fields.
 
+use std::borrow::Cow;
+
 use tocsin_core::batch::{Event, EventBatch};
 use tocsin_core::field::FieldId;
 use tocsin_core::value::{Value, unescape};
@@ -32,12 +34,19 @@ impl Keywords {
     }
 
     /// Appends the atoms a record satisfies.
-    pub fn evaluate(&self, record: &[u8], text: &mut String, scratch: &mut Scratch, out: &mut Vec<AtomId>) {
-        text.clear();
-        text.push_str(&unescape(std::str::from_utf8(record).unwrap_or_default()));
-        let value = Value::Text(std::borrow::Cow::Borrowed(text));
-        self.predicates.evaluate(&value, scratch, out);
+    pub fn evaluate(&self, record: &[u8], scratch: &mut Scratch, out: &mut Vec<AtomId>) {
+        for text in texts(std::str::from_utf8(record).unwrap_or_default()) {
+            self.predicates.evaluate(&Value::Text(text), scratch, out);
+        }
     }
+}
+
+/// The texts of a record in which keywords are looked for: as written and, for JSON with escapes,
+/// unescaped.
+pub fn texts(record: &str) -> impl Iterator<Item = Cow<'_, str>> {
+    let is_json = record.trim_start().starts_with(['{', '[']);
+    let unescaped = (is_json && record.contains('\\')).then(|| unescape(record));
+    std::iter::once(Cow::Borrowed(record)).chain(unescaped)
 }
 
 /// Comparisons between two fields of one event.

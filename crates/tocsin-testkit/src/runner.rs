@@ -92,7 +92,8 @@ impl Prepared {
             failures.push(Failure::new(0, reason.to_string()));
         }
         let got = self.alerts(story, &played);
-        let expected: Vec<&ExpectedAlert> = story.expected.iter().filter_map(alert).collect();
+        let known = |expected: &&ExpectedAlert| self.rule_id(&expected.rule).is_some();
+        let expected: Vec<&ExpectedAlert> = story.expected.iter().filter_map(alert).filter(known).collect();
         failures.extend(self.unknown_rules(story));
         failures.extend(compare(&expected, &got, story.start, |name| self.rule_id(name)));
         failures.extend(self.compare_matches(story, &played));

@@ -35,27 +35,19 @@ pub const PURE: &[(&str, &[&str])] = &[
     (
         SIGMA,
         &[
-            "aho-corasick",
             "ahash",
+            "aho-corasick",
             "foldhash",
             "granit-parser",
             "hashbrown",
             "memchr",
             "regex-automata",
             "regex-syntax",
-            "serde",
-            "serde-saphyr",
-            "serde_json",
-            "smallvec",
-            "thiserror",
         ],
     ),
-    (
-        DECODE,
-        &["ahash", "aho-corasick", "foldhash", "hashbrown", "memchr", "smallvec", "sonic-rs", "thiserror"],
-    ),
-    (DETECT, &["serde", "smallvec", "thiserror"]),
-    (ALERT, &["hashbrown", "serde", "serde_json", "thiserror"]),
+    (DECODE, &["hashbrown", "memchr", "serde_json"]),
+    (DETECT, &["serde"]),
+    (ALERT, &["serde", "serde_json"]),
 ];
 
 /// Crate edges go down the floors only, and every crate is in the table.

@@ -108,7 +108,7 @@ impl Walk<'_, '_> {
     }
 
     /// Reads a key, its opening quote next.
-    #[inline]
+    #[inline(always)]
     fn key(&mut self, before: NodeId) -> Result<NodeId, Refusal> {
         if self.peek() != Some(b'"') {
             return Err(self.malformed());
@@ -129,7 +129,7 @@ impl Walk<'_, '_> {
         })
     }
 
-    #[inline]
+    #[inline(always)]
     fn value(&mut self, node: NodeId, depth: usize) -> Result<(), Refusal> {
         self.skip_space();
         match self.peek() {
@@ -194,17 +194,17 @@ impl Walk<'_, '_> {
     }
 
     /// Reads a string, its opening quote next: the range between its quotes.
-    #[inline]
+    #[inline(always)]
     fn string(&mut self, node: NodeId) -> Result<(usize, usize, Kind), Refusal> {
         let from = self.at + 1;
         let Some(to) = self.quotes.next(from) else {
             return Err(self.refusal(Reason::Truncated, self.text.len(), node));
         };
         self.at = to + 1;
-        if self.quotes.has_control() {
-            if let Some(bad) = self.text[from..to].iter().position(|byte| *byte < 0x20) {
-                return Err(self.refusal(Reason::ControlCharacter, from + bad, node));
-            }
+        if self.quotes.has_control()
+            && let Some(bad) = self.text[from..to].iter().position(|byte| *byte < 0x20)
+        {
+            return Err(self.refusal(Reason::ControlCharacter, from + bad, node));
         }
         if !self.quotes.backslash_between(from, to) {
             return Ok((from, to, Kind::Text));
@@ -254,7 +254,7 @@ impl Walk<'_, '_> {
         Ok(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn put(&mut self, node: NodeId, kind: Kind, from: usize, to: usize) {
         let targets = self.shapes.targets(node);
         if !targets.is_empty() {
@@ -263,13 +263,21 @@ impl Walk<'_, '_> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn peek(&self) -> Option<u8> {
         self.text.get(self.at).copied()
     }
 
-    #[inline]
+    /// Most senders write no space at all: one comparison then.
+    #[inline(always)]
     fn skip_space(&mut self) {
+        if self.peek().is_some_and(|byte| byte <= b' ') {
+            self.skip_some_space();
+        }
+    }
+
+    #[cold]
+    fn skip_some_space(&mut self) {
         while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
             self.at += 1;
         }

@@ -100,10 +100,7 @@ struct SaidTargets {
 impl Syslog {
     fn new(context: &FormatContext) -> Syslog {
         let taxonomy = &context.taxonomy;
-        Syslog {
-            fields: HeaderTargets::new(taxonomy),
-            said: SaidTargets::new(taxonomy),
-        }
+        Syslog { fields: HeaderTargets::new(taxonomy), said: SaidTargets::new(taxonomy) }
     }
 }
 

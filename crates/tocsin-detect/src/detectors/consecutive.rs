@@ -39,8 +39,7 @@ fn build(request: Build<'_>) -> Result<Arc<dyn Detector>, String> {
     if threshold > EXACT_THRESHOLD_MAX {
         return Err(format!("runs above {EXACT_THRESHOLD_MAX} events are not supported"));
     }
-    let machine =
-        Consecutive { threshold, timespan: request.spec.timespan, followed: request.spec.followed };
+    let machine = Consecutive { threshold, timespan: request.spec.timespan, followed: request.spec.followed };
     Ok(super::keyed(machine, request.rule, request.episode))
 }
 

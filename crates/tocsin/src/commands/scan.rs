@@ -1,7 +1,7 @@
 //! `tocsin scan`: recorded logs in, alerts out.
 
 use std::collections::BTreeMap;
-use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
+use std::io::{self, BufWriter, IsTerminal, StdoutLock};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
@@ -68,7 +68,8 @@ pub fn run(args: &ScanArgs) -> anyhow::Result<u8> {
     let mut report = Report::new(args, &loaded, &inputs)?;
     let began = Instant::now();
     let cutters = std::mem::take(&mut inputs.cutters);
-    let outcome = tocsin_pipeline::scan::run(&loaded.plan, cutters, &mut inputs.records, &config, &mut report);
+    let outcome =
+        tocsin_pipeline::scan::run(&loaded.plan, cutters, &mut inputs.records, &config, &mut report);
     report.progress.finish();
     let summary = outcome?;
     let seconds = began.elapsed().as_secs_f64();
@@ -84,7 +85,8 @@ fn format(name: &str) -> anyhow::Result<Option<String>> {
         return Ok(Some(name.to_string()));
     }
     let names: Vec<&str> = FORMATS.iter().map(|entry| entry.name).collect();
-    let message = format!("--format: there is no format `{name}`; there are auto, ndjson, {}", names.join(", "));
+    let message =
+        format!("--format: there is no format `{name}`; there are auto, ndjson, {}", names.join(", "));
     Err(UsageError(message).into())
 }
 
@@ -242,7 +244,13 @@ impl Report {
         }
         let failed = failed_to_open || self.failed;
         let findings = args.fail_on.is_some_and(|level| self.highest >= Some(level.level()));
-        Ok(if failed { FAILED } else if findings { FINDINGS } else { FINE })
+        Ok(if failed {
+            FAILED
+        } else if findings {
+            FINDINGS
+        } else {
+            FINE
+        })
     }
 
     fn json_summary(&self, summary: &Summary, seconds: f64, load_seconds: f64) -> String {
@@ -294,7 +302,8 @@ impl Watcher for Report {
             return;
         }
         self.told += 1;
-        let field = quarantined.field.as_deref().map(|field| format!("field `{field}`: ")).unwrap_or_default();
+        let field =
+            quarantined.field.as_deref().map(|field| format!("field `{field}`: ")).unwrap_or_default();
         let told = format!(
             "{}:{line}:{}: {field}{} [{}]",
             self.name(partition),

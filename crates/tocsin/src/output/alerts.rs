@@ -27,8 +27,20 @@ const TABLE_ROWS_MAX: usize = 200;
 const TABLE_WIDTH: u16 = 140;
 
 const CSV_HEADER: [&str; 14] = [
-    "timestamp", "severity", "type", "title", "message", "count", "first_seen", "last_seen", "source.ip",
-    "user.name", "host.name", "confidence", "rule_id", "alert_id",
+    "timestamp",
+    "severity",
+    "type",
+    "title",
+    "message",
+    "count",
+    "first_seen",
+    "last_seen",
+    "source.ip",
+    "user.name",
+    "host.name",
+    "confidence",
+    "rule_id",
+    "alert_id",
 ];
 
 /// Writes alerts as they come.
@@ -62,7 +74,9 @@ impl<W: Write> AlertWriter<W> {
                 writer.write_record(CSV_HEADER)?;
                 AlertWriter::Csv(Box::new(writer))
             }
-            Shape::Table => AlertWriter::Table(TableWriter { out, rows: Vec::new(), levels: Vec::new(), more: 0 }),
+            Shape::Table => {
+                AlertWriter::Table(TableWriter { out, rows: Vec::new(), levels: Vec::new(), more: 0 })
+            }
         })
     }
 
@@ -104,9 +118,20 @@ fn csv_row(alert: &Alert) -> [String; 14] {
         values.join(" ")
     };
     let plain = [
-        &alert.timestamp, alert.severity.as_str(), &alert.kind, &alert.title, &alert.message,
-        &alert.count.to_string(), &alert.first_seen, &alert.last_seen, &entity("address"), &entity("user"),
-        &entity("host"), &alert.confidence.to_string(), &alert.rule.id, &alert.alert_id,
+        &alert.timestamp,
+        alert.severity.as_str(),
+        &alert.kind,
+        &alert.title,
+        &alert.message,
+        &alert.count.to_string(),
+        &alert.first_seen,
+        &alert.last_seen,
+        &entity("address"),
+        &entity("user"),
+        &entity("host"),
+        &alert.confidence.to_string(),
+        &alert.rule.id,
+        &alert.alert_id,
     ];
     plain.map(sanitise::cell)
 }
@@ -134,7 +159,7 @@ impl<W: Write> TableWriter<W> {
             return self.out.flush();
         }
         let mut table = Table::new();
-        table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
+        table.load_style(presets::UTF8_HORIZONTAL_ONLY);
         table.set_content_arrangement(ContentArrangement::Dynamic);
         if table.width().is_none() {
             table.set_width(TABLE_WIDTH);
@@ -176,5 +201,9 @@ fn short_time(time: &str) -> String {
 /// The number of alerts by rule, as the summary gives it.
 #[must_use]
 pub fn count_map(counts: &std::collections::BTreeMap<String, u64>) -> Value {
-    counts.iter().map(|(rule, count)| (rule.clone(), Value::from(*count))).collect::<serde_json::Map<_, _>>().into()
+    counts
+        .iter()
+        .map(|(rule, count)| (rule.clone(), Value::from(*count)))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
 }

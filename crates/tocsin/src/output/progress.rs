@@ -20,7 +20,9 @@ impl Progress {
             Some(total) => ProgressBar::new(total).with_style(style(
                 "{bar:32} {bytes}/{total_bytes}  {binary_bytes_per_sec}  {msg}  {eta} left",
             )),
-            None => ProgressBar::no_length().with_style(style("{spinner} {bytes}  {binary_bytes_per_sec}  {msg}")),
+            None => {
+                ProgressBar::no_length().with_style(style("{spinner} {bytes}  {binary_bytes_per_sec}  {msg}"))
+            }
         };
         Progress { bar }
     }

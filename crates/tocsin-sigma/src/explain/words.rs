@@ -1,0 +1,133 @@
+//! Explanations in words.
+
+use std::fmt::Write as _;
+
+use tocsin_core::correlation::{Comparison, CorrelationSpec, ROLE_COUNTS, ROLE_FOLLOWS, ROLE_INTERRUPTS};
+use tocsin_core::value::Value;
+
+use super::{EventValues, written};
+use crate::ast::{Cidr, LogSource, Ordering, Part, Pattern, Test};
+
+/// A log source as the rule says it: `product windows, category process_creation`.
+pub(super) fn log_source(source: &LogSource) -> String {
+    let parts = [("product", &source.product), ("category", &source.category), ("service", &source.service)];
+    let said = parts.iter().filter_map(|(key, value)| value.as_ref().map(|value| format!("{key} {value}")));
+    said.collect::<Vec<_>>().join(", ")
+}
+
+/// A test as what follows the field's name: `contains "x"`.
+pub(super) fn test(test: &Test, event: &EventValues<'_>) -> String {
+    match test {
+        Test::Pattern(pattern) => text(pattern),
+        Test::Number(_, written) => format!("is {written}"),
+        Test::Bool(wanted) => format!("is {wanted}"),
+        Test::Null => "is absent or null".to_string(),
+        Test::Exists(true) => "is there".to_string(),
+        Test::Exists(false) => "is absent".to_string(),
+        Test::Compare(ordering, limit) => {
+            let sign = match ordering {
+                Ordering::Lt => "<",
+                Ordering::Lte => "<=",
+                Ordering::Gt => ">",
+                Ordering::Gte => ">=",
+            };
+            format!("{sign} {limit}")
+        }
+        Test::Cidr(range) => format!("is in {}", network(range)),
+        Test::Regex { pattern, ignore_case, multi_line, dot_all } => {
+            let flags = [(ignore_case, 'i'), (multi_line, 'm'), (dot_all, 's')];
+            let flags: String = flags.iter().filter(|(on, _)| **on).map(|(_, flag)| flag).collect();
+            format!("matches /{pattern}/{flags}")
+        }
+        Test::FieldRef { field, open_start, open_end, cased } => {
+            let others = (event.values)(field);
+            let texts: Vec<&str> = others.iter().filter_map(Value::as_text).collect();
+            let other = if texts.is_empty() { "absent".to_string() } else { quoted(&texts) };
+            format!("{} the value of {field} ({other}){}", verb(*open_start, *open_end), case(*cased))
+        }
+    }
+}
+
+fn text(pattern: &Pattern) -> String {
+    let (first, last) = (pattern.parts.first(), pattern.parts.last());
+    let (open_start, open_end) = (first == Some(&Part::Any), last == Some(&Part::Any));
+    let inner = pattern.parts.iter().filter(|part| **part != Part::Any);
+    let case = case(pattern.cased);
+    let dash = if pattern.parts.contains(&Part::Dash) { " with any dash" } else { "" };
+    match inner.collect::<Vec<_>>().as_slice() {
+        [] if open_start => "is anything".to_string(),
+        [] => "is \"\"".to_string(),
+        [Part::Literal(text)] => format!("{} \"{text}\"{case}", verb(open_start, open_end)),
+        _ => format!("is like \"{}\"{dash}{case}", written(pattern)),
+    }
+}
+
+fn verb(open_start: bool, open_end: bool) -> &'static str {
+    match (open_start, open_end) {
+        (false, false) => "is",
+        (false, true) => "starts with",
+        (true, false) => "ends with",
+        (true, true) => "contains",
+    }
+}
+
+fn case(cased: bool) -> &'static str {
+    if cased { " in this case" } else { "" }
+}
+
+fn network(range: &Cidr) -> String {
+    let address = std::net::Ipv6Addr::from_bits(range.network);
+    let bits = range.mask.leading_ones();
+    match address.to_ipv4_mapped().filter(|_| bits >= 96) {
+        Some(address) => format!("{address}/{}", bits - 96),
+        None => format!("{address}/{bits}"),
+    }
+}
+
+fn quoted(texts: &[&str]) -> String {
+    texts.iter().map(|text| format!("\"{text}\"")).collect::<Vec<_>>().join(", ")
+}
+
+/// What a correlation asks for: `more than 10 events within 5 minutes per source.ip`.
+#[must_use]
+pub fn requirement(spec: &CorrelationSpec, group_by: &[String]) -> String {
+    let numbers: Vec<String> = spec
+        .condition
+        .iter()
+        .map(|(comparison, number)| {
+            let comparison = match comparison {
+                Comparison::Gt => "more than",
+                Comparison::Gte => "at least",
+                Comparison::Lt => "fewer than",
+                Comparison::Lte => "at most",
+                Comparison::Eq => "exactly",
+                Comparison::Neq => "other than",
+            };
+            format!("{comparison} {number}")
+        })
+        .collect();
+    let what = match spec.kind.as_str() {
+        "event_count" => "events".to_string(),
+        "consecutive" => "events in a row".to_string(),
+        other => format!("({other})"),
+    };
+    let mut text = format!("{} {what} within {}", numbers.join(" and "), spec.timespan);
+    if !group_by.is_empty() {
+        let _ = write!(text, " per {}", group_by.join(", "));
+    }
+    if spec.followed {
+        text.push_str(", then one that follows");
+    }
+    text
+}
+
+/// The part a rule's matches play for a correlation.
+#[must_use]
+pub fn role(role: u8) -> &'static str {
+    match role {
+        ROLE_COUNTS => "counts",
+        ROLE_INTERRUPTS => "interrupts the run",
+        ROLE_FOLLOWS => "must follow",
+        _ => "takes part",
+    }
+}

@@ -1,0 +1,202 @@
+//! What is allowed in a rule and probably not meant. Nothing here keeps a rule from loading.
+//!
+//! Lints read the rule's text again, because the syntax tree has forgotten how things were
+//! written. To add one that looks at a line `field|modifiers: values`: a function in [`item`] or
+//! [`values`] and a line in [`ITEM_LINTS`].
+
+mod item;
+mod values;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::ast::{Diagnostic, Place};
+use crate::finding::Findings;
+use crate::limits::FILE_BYTES_MAX;
+use crate::parse::plain_text;
+use crate::yaml::{self, Data, Entry, Node, Scalar};
+
+/// The lints of one `field|modifiers: values`.
+const ITEM_LINTS: &[fn(&mut Findings, &ItemLine<'_>)] = &[
+    item::wildcard_instead_of_modifier,
+    item::all_of_whole_values,
+    item::windash_without_dash,
+    values::duplicates,
+    values::wildcards_the_modifier_adds,
+    values::whatever_matches_everything,
+    values::ranges_compared_as_text,
+    values::what_the_field_never_holds,
+];
+
+/// Keys of `detection` that are no search identifiers.
+const NO_IDENTIFIERS: [&str; 2] = ["condition", "timeframe"];
+
+/// One `field|modifiers: values`, or one list of keywords.
+struct ItemLine<'a> {
+    /// The field; `None` for keywords.
+    field: Option<&'a str>,
+    modifiers: Vec<&'a str>,
+    place: Place,
+    /// The single values; anything else is left out.
+    values: Vec<Value<'a>>,
+}
+
+/// One value of an item.
+struct Value<'a> {
+    scalar: &'a Scalar,
+    place: Place,
+}
+
+impl ItemLine<'_> {
+    fn has(&self, modifier: &str) -> bool {
+        self.modifiers.contains(&modifier)
+    }
+
+    /// Whether the values are compared as text with wildcards, and not encoded first.
+    fn is_text(&self) -> bool {
+        let of_text = ["all", "neq", "cased", "startswith", "endswith", "contains", "windash"];
+        self.modifiers.iter().all(|modifier| of_text.contains(modifier))
+    }
+}
+
+/// Looks a rule file over. `is_known` says whether any format fills a field. Documents that do not
+/// read are left out: [`crate::parse()`] says what is wrong with them.
+#[must_use]
+pub fn lint(file: &Arc<PathBuf>, text: &str, is_known: &dyn Fn(&str) -> bool) -> Vec<Diagnostic> {
+    let mut diagnostics = Vec::new();
+    if text.len() > FILE_BYTES_MAX {
+        return diagnostics;
+    }
+    let text = plain_text(text);
+    for piece in yaml::split(&text) {
+        let mut unreadable = Findings::new(Arc::clone(file));
+        let Some(root) = yaml::read(&mut unreadable, piece).filter(|_| !unreadable.has_errors()) else {
+            continue;
+        };
+        let mut findings = Findings::new(Arc::clone(file));
+        document(&mut findings, &root, is_known);
+        diagnostics.extend(findings.into_list());
+    }
+    diagnostics
+}
+
+fn document(findings: &mut Findings, root: &Node, is_known: &dyn Fn(&str) -> bool) {
+    let (detection, correlation) = (root.entry("detection"), root.entry("correlation"));
+    if detection.or(correlation).is_some() && root.entry("level").is_none() {
+        let hint = "write `level:` with informational (raises no alert), low, medium, high or critical";
+        findings.warning_with_hint(root.place, "missing_level", "without `level` alerts are medium", hint);
+    }
+    if let Some(detection) = detection {
+        let selections = || detection.value.entries().iter().filter(|entry| is_selection(entry));
+        selections().for_each(|entry| selection(findings, &entry.value));
+        let names: Vec<&str> = selections().map(|entry| entry.key.as_str()).collect();
+        lone_selection(findings, detection, &names);
+        if !is_windows(root) {
+            selections().for_each(|entry| unknown_fields(findings, &entry.value, is_known));
+        }
+    }
+    if let Some(correlation) = correlation {
+        unknown_keys(findings, &correlation.value, is_known);
+    }
+}
+
+fn is_selection(entry: &Entry) -> bool {
+    !NO_IDENTIFIERS.contains(&entry.key.as_str())
+}
+
+fn is_windows(root: &Node) -> bool {
+    let product = root.entry("logsource").and_then(|entry| entry.value.entry("product"));
+    product.and_then(|entry| entry.value.text()).is_some_and(|text| text.eq_ignore_ascii_case("windows"))
+}
+
+/// Walks a search identifier down to its lines. The depth of the YAML tree bounds the recursion.
+fn selection(findings: &mut Findings, node: &Node) {
+    match &node.data {
+        Data::Scalar(_) => keywords(findings, std::slice::from_ref(node)),
+        Data::Map(entries) => {
+            for entry in entries {
+                let line = line(entry);
+                ITEM_LINTS.iter().for_each(|check| check(findings, &line));
+            }
+        }
+        Data::List(nodes) if nodes.iter().all(|node| node.scalar().is_some()) => keywords(findings, nodes),
+        Data::List(nodes) => nodes.iter().for_each(|node| selection(findings, node)),
+    }
+}
+
+fn keywords(findings: &mut Findings, nodes: &[Node]) {
+    let Some(first) = nodes.first() else { return };
+    let values = nodes.iter().filter_map(value).collect();
+    let line = ItemLine { field: None, modifiers: Vec::new(), place: first.place, values };
+    ITEM_LINTS.iter().for_each(|check| check(findings, &line));
+}
+
+fn line(entry: &Entry) -> ItemLine<'_> {
+    let mut words = entry.key.split('|').map(str::trim);
+    let field = words.next().filter(|field| !field.is_empty());
+    let values = match &entry.value.data {
+        Data::List(nodes) => nodes.iter().filter_map(value).collect(),
+        _ => value(&entry.value).into_iter().collect(),
+    };
+    ItemLine { field, modifiers: words.collect(), place: entry.key_place, values }
+}
+
+fn value(node: &Node) -> Option<Value<'_>> {
+    node.scalar().map(|scalar| Value { scalar, place: node.place })
+}
+
+/// `1 of them` where there is only one.
+fn lone_selection(findings: &mut Findings, detection: &Entry, names: &[&str]) {
+    let public: Vec<&str> = names.iter().copied().filter(|name| !name.starts_with('_')).collect();
+    let ([only], Some(condition)) = (public.as_slice(), detection.value.entry("condition")) else { return };
+    let node = &condition.value;
+    let Some(text) = node.text() else { return };
+    let text = text.to_lowercase().replace(['(', ')'], " ");
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let quantifier = words.windows(3).find(|three| three[1] == "of" && three[2] == "them");
+    if let Some(quantifier) = quantifier {
+        let reason = format!("`{} of them` stands for the only search identifier, `{only}`", quantifier[0]);
+        findings.warning_with_hint(node.place, "lone_selection", reason, format!("write `{only}`"));
+    }
+}
+
+/// Fields no format fills: a slip of the pen, or the name as some sender of JSON writes it.
+fn unknown_fields(findings: &mut Findings, node: &Node, is_known: &dyn Fn(&str) -> bool) {
+    match &node.data {
+        Data::Scalar(_) => {}
+        Data::List(nodes) => nodes.iter().for_each(|node| unknown_fields(findings, node, is_known)),
+        Data::Map(entries) => {
+            for entry in entries {
+                let line = line(entry);
+                let field = line.field.filter(|field| !is_known(field));
+                if let Some(field) = field {
+                    unknown_field(findings, entry.key_place, field);
+                }
+            }
+        }
+    }
+}
+
+/// The same for the fields a correlation groups by.
+fn unknown_keys(findings: &mut Findings, correlation: &Node, is_known: &dyn Fn(&str) -> bool) {
+    let Some(group_by) = correlation.entry("group-by") else { return };
+    let aliases = correlation.entry("aliases").map(|entry| entry.value.entries()).unwrap_or_default();
+    let nodes = match &group_by.value.data {
+        Data::List(nodes) => nodes.as_slice(),
+        _ => std::slice::from_ref(&group_by.value),
+    };
+    for node in nodes {
+        let Some(field) = node.text() else { continue };
+        if !is_known(field) && !aliases.iter().any(|alias| alias.key == field) {
+            unknown_field(findings, node.place, field);
+        }
+    }
+}
+
+fn unknown_field(findings: &mut Findings, place: Place, field: &str) {
+    let reason = format!("no format fills `{field}`: only JSON events that send it have it");
+    findings.info(place, "unknown_field", reason);
+}
+
+#[cfg(test)]
+mod tests;
