@@ -316,7 +316,9 @@ impl Correlator {
         let watermark = watermarks.advance(lateness);
         if signal.time <= watermark {
             signal.late_behind = Some(watermark);
-            if signal.time < watermark.minus(grace) {
+            // A stateless rule needs no window: its match counts however late it comes.
+            let needs_window = self.plan.meta(signal.rule).window.is_some();
+            if needs_window && signal.time < watermark.minus(grace) {
                 return None;
             }
         }

@@ -180,7 +180,7 @@ impl<M: Machine> Keyed<M> {
         let entry = Entry::of(signal);
         if let Some(watermark) = signal.late_behind {
             self.settle(slot, watermark, context, out);
-            self.absorb_late(slot, &entry, context);
+            self.absorb_late(slot, &entry, context, out);
         } else if let Some(state) = &mut self.states[slot as usize] {
             insert_sorted(&mut state.waiting, entry);
             state.newest = state.newest.max(entry.time);
@@ -194,32 +194,31 @@ impl<M: Machine> Keyed<M> {
         }
     }
 
-    /// An event behind the watermark raises the count of the episode it falls in, or may open a
-    /// later one; what is final stays.
-    fn absorb_late(&mut self, slot: u32, entry: &Entry, context: &StepContext) {
+    /// An event behind the watermark raises the count of the episode its condition falls in, or
+    /// opens one of its own; what is final stays. An episode that is over already is told at once.
+    fn absorb_late(&mut self, slot: u32, entry: &Entry, context: &StepContext, out: &mut Vec<Detection>) {
         let Some(state) = &mut self.states[slot as usize] else { return };
-        let covering = state.episode.as_mut().filter(|e| e.t0 <= entry.time && entry.time < e.end);
         let holds_at = self.machine.advance_late(&mut state.machine, entry);
         state.newest = state.newest.max(entry.time);
-        if let Some(episode) = covering {
-            if holds_at.is_some() {
-                self.scratch.clear();
-                self.machine.contributing(&mut state.machine, Contributing::Fresh, &mut self.scratch);
-                if !self.scratch.contains(entry) {
-                    self.scratch.push(*entry);
-                }
-                episode.extend(&self.scratch);
-                episode.late = true;
+        let Some(t0) = holds_at else { return };
+        self.scratch.clear();
+        if let Some(episode) = state.episode.as_mut().filter(|e| e.t0 <= t0 && t0 < e.end) {
+            self.machine.contributing(&mut state.machine, Contributing::Fresh, &mut self.scratch);
+            if !self.scratch.contains(entry) {
+                self.scratch.push(*entry);
             }
-        } else if let Some(t0) = holds_at.filter(|_| state.episode.is_none()) {
-            self.scratch.clear();
-            self.machine.contributing(&mut state.machine, Contributing::All, &mut self.scratch);
-            let in_window = self.machine.in_window(&state.machine);
-            let mut episode = Episode::open(t0, self.episode, entry.position, in_window, &self.scratch);
+            episode.extend(&self.scratch);
             episode.late = true;
-            if episode.end > context.watermark.minus(context.grace) {
-                state.episode = Some(episode);
-            }
+            return;
+        }
+        self.machine.contributing(&mut state.machine, Contributing::All, &mut self.scratch);
+        let in_window = self.machine.in_window(&state.machine);
+        let mut episode = Episode::open(t0, self.episode, entry.position, in_window, &self.scratch);
+        episode.late = true;
+        if state.episode.is_none() && episode.end > context.watermark.minus(context.grace) {
+            state.episode = Some(episode);
+        } else {
+            out.push(episode.detection(self.rule, state.tenant, &state.key, Phase::Closed));
         }
     }
 

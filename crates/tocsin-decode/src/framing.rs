@@ -15,24 +15,42 @@ pub enum Framing {
 const SNIFF_BYTES_MAX: usize = 64 << 10;
 
 impl Framing {
-    /// The framing an input calls for by its first bytes. An array, or an object that is not
-    /// closed on its first line, is a JSON stream; all else comes in lines.
+    /// The framing an input calls for by its first bytes: a JSON stream if they begin an array of
+    /// JSON values, or an object that goes on over several lines; lines for all else. A first line
+    /// that is a broken object does not make a stream of the lines after it.
     #[must_use]
     pub fn recognise(first: &[u8]) -> Framing {
         let first = &first[..first.len().min(SNIFF_BYTES_MAX)];
         let text = first.trim_ascii_start();
-        match text.first() {
-            Some(b'[') => Framing::JsonStream,
-            Some(b'{') => {
-                let line_end = memchr::memchr(b'\n', text);
-                let mut cutter = JsonCutter::default();
-                let line = &text[..line_end.unwrap_or(text.len())];
-                let closed = cutter.cut(line, 0, &mut Vec::new()) > 0;
-                if closed || line_end.is_none() { Framing::Lines } else { Framing::JsonStream }
-            }
-            _ => Framing::Lines,
-        }
+        let stream = match text.first() {
+            Some(b'[') => begins_array(&text[1..]),
+            Some(b'{') => goes_on_over_lines(text),
+            _ => false,
+        };
+        if stream { Framing::JsonStream } else { Framing::Lines }
     }
+}
+
+/// Whether the text after a bracket is that of a JSON array, and not of a log line such as
+/// `[2026-01-31 ...] text`.
+fn begins_array(inside: &[u8]) -> bool {
+    let inside = inside.trim_ascii_start();
+    match inside.first() {
+        None | Some(b'{' | b'[' | b']' | b'"') => true,
+        Some(b'0'..=b'9') => {
+            let rest = inside.iter().position(|byte| !byte.is_ascii_digit()).map(|at| &inside[at..]);
+            rest.is_none_or(|rest| matches!(rest.trim_ascii_start().first(), None | Some(b',')))
+        }
+        Some(_) => false,
+    }
+}
+
+/// Whether an object is not closed on its first line, and the next line can be part of it.
+fn goes_on_over_lines(text: &[u8]) -> bool {
+    let Some(line_end) = memchr::memchr(b'\n', text) else { return false };
+    let (line, next) = (&text[..line_end], &text[line_end + 1..]);
+    let closed = JsonCutter::default().cut(line, 0, &mut Vec::new()) > 0;
+    !closed && next.first() != Some(&b'{')
 }
 
 /// Appends the lines that end in `bytes` at or after `from`; returns where the first unended line
@@ -99,6 +117,11 @@ impl JsonCutter {
             self.seen = 0;
         }
         start
+    }
+
+    /// The bytes of the unfinished value were handed on: the next call begins with what follows.
+    pub fn let_go(&mut self) {
+        self.seen = 0;
     }
 
     /// Takes in one byte of a value; says whether the value ends with it.
@@ -168,6 +191,12 @@ mod tests {
             ("{\"a\":1}", Framing::Lines),
             ("{\n\"a\":1\n}\n", Framing::JsonStream),
             ("  [1,2]", Framing::JsonStream),
+            ("[\n{\"a\":1}]", Framing::JsonStream),
+            ("{\"a\":[\n {\"b\":1}]}", Framing::JsonStream),
+            ("{\"a\":\n{\"b\":1}\n{\"b\":2}\n", Framing::Lines),
+            ("{\"a\":\"cut of\n{\"b\":1}\n", Framing::Lines),
+            ("[2026-01-31 08:00:00] text\n", Framing::Lines),
+            ("[Sat Jan 31 08:00:00 2026] [error] text\n", Framing::Lines),
             ("Jan  1 00:00:00 host x: y\n", Framing::Lines),
             ("", Framing::Lines),
         ] {

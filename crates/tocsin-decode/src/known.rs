@@ -69,7 +69,7 @@ mod tests {
     /// The names that the reader of a format asks the taxonomy for, from its source.
     fn asked_for(source: &str) -> Vec<&str> {
         let calls = source.split("of(&[").skip(1).chain(source.split("SourceTargets::new(").skip(1));
-        let list = |call: &'_ str| call.find("])").unwrap_or(0);
+        let list = |call: &str| call.find("])").unwrap_or(0);
         calls.flat_map(|call| call[..list(call)].split('"').skip(1).step_by(2)).collect()
     }
 

@@ -155,6 +155,10 @@ impl Row {
                 Target::Address(id, rank) => self.put_address(batch, id, rank, &found),
                 Target::Time(rank) => self.put_time(rank, &found),
                 Target::Action(rank) => keep_best(&mut self.action, rank, &found),
+                Target::Request => {
+                    let scalar = matches!(found.kind, Kind::Text | Kind::Escaped | Kind::Number);
+                    self.has_request |= scalar && !found.bytes.is_empty();
+                }
                 Target::Outcome(rank) => keep_best(&mut self.outcome, rank, &found),
                 Target::WindowsEventId if is_windows_event_id(found.bytes) => {
                     self.event_id = Some(span(&found));

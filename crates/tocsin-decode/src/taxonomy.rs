@@ -23,6 +23,8 @@ pub enum Target {
     Action(u8),
     /// How it went.
     Outcome(u8),
+    /// Path or method: the record is of a request, from which the category may follow.
+    Request,
     /// Windows event id, from which category and outcome may follow.
     WindowsEventId,
 }
@@ -56,6 +58,7 @@ pub(crate) const ALIASES: &[(&str, &[&str])] = &[
     ),
     ("user.email", &["user.email", "user_email"]),
     ("host.name", &["host.name", "asset_id", "host", "hostname", "Computer", "Hostname", "computer_name"]),
+    ("url.original", &["url.original", "endpoint", "path", "uri"]),
     ("url.path", &["url.path", "endpoint", "path", "uri"]),
     ("http.request.method", &["http.request.method", "method"]),
     ("user_agent.original", &["user_agent.original", "user_agent"]),
@@ -152,6 +155,9 @@ impl Taxonomy {
         }
         for (field, names) in ALIASES {
             let rank = names.iter().position(|alias| *alias == name);
+            if rank.is_some() && self.wants_action && matches!(*field, "url.path" | "http.request.method") {
+                add(Target::Request);
+            }
             if let (Some(rank), Some(id)) = (rank, self.table.get(field)) {
                 let address = *field == "source.ip";
                 let rank = rank as u8;

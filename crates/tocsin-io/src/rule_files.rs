@@ -21,17 +21,17 @@ pub struct UnreadablePath {
     pub error: io::Error,
 }
 
-/// All rule files under these paths.
+/// All rule files under these paths. Bytes that are not UTF-8 become U+FFFD, which the parser
+/// refuses with its place.
 ///
 /// # Errors
-/// [`UnreadablePath`] for the first path that cannot be read or is not UTF-8.
+/// [`UnreadablePath`] for the first path that cannot be read.
 pub fn read(paths: &[PathBuf]) -> Result<Vec<RuleFile>, UnreadablePath> {
     let mut files = Vec::new();
     for path in paths {
         for path in list(path, &["yml", "yaml"])? {
-            let text =
-                fs::read_to_string(&path).map_err(|error| UnreadablePath { path: path.clone(), error })?;
-            files.push(RuleFile { path, text });
+            let bytes = fs::read(&path).map_err(|error| UnreadablePath { path: path.clone(), error })?;
+            files.push(RuleFile { text: String::from_utf8_lossy(&bytes).into_owned(), path });
         }
     }
     Ok(files)

@@ -36,6 +36,8 @@ pub struct Cutter {
     spare: Vec<u8>,
     /// Inside a record longer than the bound, whose head was handed on already.
     skipping: bool,
+    /// Why the source gave out, told once what came before is handed out.
+    failed: Option<io::Error>,
 }
 
 impl Cutter {
@@ -55,6 +57,7 @@ impl Cutter {
             ended: false,
             spare: Vec::new(),
             skipping: false,
+            failed: None,
         }
     }
 
@@ -86,22 +89,18 @@ impl Cutter {
     /// The next batch, `None` at the end.
     ///
     /// # Errors
-    /// What the source says; what was read before is still handed out by further calls.
+    /// What the source says, once what was read before is handed out.
     pub fn next_batch(&mut self) -> io::Result<Option<RawBatch>> {
         loop {
-            let failed = self.fill().err();
+            if let Err(error) = self.fill() {
+                self.failed = Some(error);
+                self.ended = true;
+            }
             if let Some(batch) = self.cut() {
-                if failed.is_some() {
-                    self.ended = true;
-                }
                 return Ok(Some(batch));
             }
-            if let Some(error) = failed {
-                self.ended = true;
-                return Err(error);
-            }
             if self.ended && self.pending.is_empty() {
-                return Ok(None);
+                return self.failed.take().map_or(Ok(None), Err);
             }
         }
     }
@@ -149,11 +148,12 @@ impl Cutter {
                 records.push(last);
             }
             rest = self.pending.len();
-        } else if unended > RECORD_BYTES_MAX {
+        } else if self.skipping || unended > RECORD_BYTES_MAX {
             if !self.skipping {
                 records.push(line(&self.pending, rest, self.pending.len()));
             }
             self.skipping = true;
+            self.json.let_go();
             rest = self.pending.len();
         }
         if rest == 0 {

@@ -24,11 +24,11 @@ pub use words::{requirement, role};
 
 /// An event as an explanation sees it.
 #[derive(Clone, Copy)]
-pub struct EventValues<'a> {
+pub struct EventValues<'e, 'v> {
     /// All values of a field; none when it is absent.
-    pub values: &'a dyn Fn(&str) -> Vec<Value<'a>>,
+    pub values: &'e dyn Fn(&str) -> Vec<Value<'v>>,
     /// The record's text, for keywords.
-    pub record: &'a str,
+    pub record: &'e str,
 }
 
 /// A part of a rule, with its truth for one event.
@@ -83,14 +83,14 @@ pub struct Seen<'a> {
 
 /// Explains a stateless rule for one event.
 #[must_use]
-pub fn explain<'a>(detection: &Detection, event: &EventValues<'a>) -> Node<'a> {
+pub fn explain<'a>(detection: &Detection, event: &EventValues<'_, 'a>) -> Node<'a> {
     let condition = over(What::Condition, expression(&detection.condition, event));
     parent(What::Rule, vec![log_source(detection, event), condition])
 }
 
 /// Explains an expression for one event.
 #[must_use]
-pub fn expression<'a>(expr: &Expr, event: &EventValues<'a>) -> Node<'a> {
+pub fn expression<'a>(expr: &Expr, event: &EventValues<'_, 'a>) -> Node<'a> {
     let all = |parts: &[Expr]| parts.iter().map(|part| expression(part, event)).collect();
     match expr {
         Expr::And(parts) => parent(What::All, all(parts)),
@@ -122,7 +122,7 @@ pub struct Fed<'a> {
 
 /// What an event means for the rules that feed a correlation.
 #[must_use]
-pub fn feeds<'a>(feeds: &[Feed], event: &EventValues<'a>) -> Vec<Fed<'a>> {
+pub fn feeds<'a>(feeds: &[Feed], event: &EventValues<'_, 'a>) -> Vec<Fed<'a>> {
     let value = |field: &String| {
         let first = (event.values)(field).into_iter().next();
         (field.clone(), first.filter(|value| value.as_text().is_some_and(|text| !text.is_empty())))
@@ -142,7 +142,7 @@ fn over<'a>(what: What<'a>, child: Node<'a>) -> Node<'a> {
     parent(what, vec![child])
 }
 
-fn log_source<'a>(detection: &Detection, event: &EventValues<'a>) -> Node<'a> {
+fn log_source<'a>(detection: &Detection, event: &EventValues<'_, 'a>) -> Node<'a> {
     let what = What::LogSource(words::log_source(&detection.logsource));
     match logsource::gate(&detection.logsource) {
         Ok(gate) => over(what, expression(&gate, event)),
@@ -153,7 +153,7 @@ fn log_source<'a>(detection: &Detection, event: &EventValues<'a>) -> Node<'a> {
     }
 }
 
-fn explain_item<'a>(item: &Item, event: &EventValues<'a>) -> Node<'a> {
+fn explain_item<'a>(item: &Item, event: &EventValues<'_, 'a>) -> Node<'a> {
     let field = item.field.as_deref();
     let test = |test: &Test| Node {
         what: What::Test(words::test(test, event)),
@@ -172,7 +172,7 @@ fn explain_item<'a>(item: &Item, event: &EventValues<'a>) -> Node<'a> {
 }
 
 /// Whether a test holds: for any value of its field, or for the record's text.
-fn holds(test: &Test, field: Option<&str>, event: &EventValues<'_>) -> bool {
+fn holds(test: &Test, field: Option<&str>, event: &EventValues<'_, '_>) -> bool {
     let Some(field) = field else {
         return whole_event::texts(event.record).any(|text| holds_for(test, &text));
     };

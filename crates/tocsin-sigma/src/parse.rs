@@ -70,6 +70,11 @@ const SUBJECTS: [(&str, Subject); 3] =
     [("detection", Subject::Detection), ("correlation", Subject::Correlation), ("filter", Subject::Filter)];
 
 fn document(findings: &mut Findings, file: &Arc<PathBuf>, piece: Piece<'_>) -> Option<Document> {
+    if let Some(at) = piece.text.find(char::REPLACEMENT_CHARACTER) {
+        let place = piece.place(at);
+        findings.error_with_hint(place, "invalid_utf8", "this is not UTF-8", "save the file as UTF-8");
+        return None;
+    }
     let root = yaml::read(findings, piece)?;
     if !matches!(root.data, Data::Map(_)) {
         findings.error(root.place, "no_rule", "a rule is a mapping of keys to values");

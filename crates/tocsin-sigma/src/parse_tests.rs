@@ -255,3 +255,9 @@ fn correlations_that_are_wrong() {
         assert_eq!(findings(text), expect, "{text}");
     }
 }
+
+#[test]
+fn what_is_not_utf8_is_told_with_its_place() {
+    let text = "title: a\n---\ntitle: t\ndescription: é \u{fffd}\n";
+    assert_eq!(findings(text)[1..], ["4:16 error invalid_utf8"]);
+}

@@ -23,6 +23,18 @@ pub struct Piece<'a> {
     pub first_line: u32,
 }
 
+impl Piece<'_> {
+    /// The place of a byte of its text.
+    #[must_use]
+    pub fn place(&self, at: usize) -> Place {
+        let before = self.text.get(..at).unwrap_or(self.text);
+        let line_start = before.rfind('\n').map_or(0, |end| end + 1);
+        let lines = before.matches('\n').count() as u32;
+        let column = before[line_start..].chars().count() as u32 + 1;
+        Place { line: self.first_line + lines, column }
+    }
+}
+
 /// A node with its place.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Node {

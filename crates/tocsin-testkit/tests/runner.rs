@@ -8,10 +8,10 @@ const LOGIN: &str = r#"{"type":"login","status":"failed","source_ip":"203.0.113.
 
 /// Runs a trace beside [`RULE`] and compares what the report prints.
 fn check(trace: &str, expect: &str) {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("a.trace");
-    fs::write(folder.path().join("a.yml"), RULE).unwrap();
-    fs::write(&file, trace).unwrap();
+    fs::write(folder.path().join("a.yml"), RULE).expect("a rule file");
+    fs::write(&file, trace).expect("a trace");
     let report = tocsin_testkit::run(&file);
     assert_eq!(report.passed(), expect.is_empty());
     assert_eq!(report.to_string().replace(&format!("{}/", folder.path().display()), ""), expect);

@@ -16,7 +16,7 @@ pub(super) fn log_source(source: &LogSource) -> String {
 }
 
 /// A test as what follows the field's name: `contains "x"`.
-pub(super) fn test(test: &Test, event: &EventValues<'_>) -> String {
+pub(super) fn test(test: &Test, event: &EventValues<'_, '_>) -> String {
     match test {
         Test::Pattern(pattern) => text(pattern),
         Test::Number(_, written) => format!("is {written}"),

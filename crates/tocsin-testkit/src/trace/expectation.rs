@@ -80,8 +80,12 @@ fn set(expected: &mut ExpectedAlert, name: &str, value: &str, start: Timestamp) 
 /// # Errors
 /// A sentence.
 pub fn time(text: &str, start: Timestamp) -> Result<Timestamp, String> {
-    text.strip_prefix('+')
-        .and_then(Span::parse)
-        .map(|span| start.plus(span))
+    // A span is never zero; the offset of a story's first event often is.
+    let span = match text.strip_prefix('+') {
+        Some("0s") => Some(Span(0)),
+        Some(span) => Span::parse(span),
+        None => None,
+    };
+    span.map(|span| start.plus(span))
         .ok_or_else(|| format!("`{text}` is no offset: write `+` and a sum of parts, such as `+5m1ns`"))
 }

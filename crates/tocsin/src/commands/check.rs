@@ -1,5 +1,59 @@
-//! Being written.
+//! `tocsin check`: everything there is to say about rules, before they run.
+
+use std::io::{self, BufWriter, Write};
+
+use tocsin_decode::known::is_known;
+use tocsin_pipeline::plan::{LoadOptions, RuleFile, load};
+use tocsin_sigma::ast::{Diagnostic, Severity};
+use tocsin_sigma::lint::lint;
+
+use crate::cli::CheckArgs;
+use crate::commands::{FINDINGS, FINE, UsageError};
+use crate::loading;
+use crate::output::{complain, diagnostics, unless_closed};
+
 /// Runs the command.
-pub fn run<T>(_: &T) -> anyhow::Result<u8> {
-    anyhow::bail!("not there yet")
+///
+/// # Errors
+/// Wrong usage, or results that cannot be written.
+pub fn run(args: &CheckArgs) -> anyhow::Result<u8> {
+    let files = loading::rule_files(&args.paths)?;
+    if files.is_empty() {
+        return Err(UsageError("there is no rule file (.yml, .yaml) to check".to_string()).into());
+    }
+    let found = findings(&files);
+    let mut out = BufWriter::new(io::stdout().lock());
+    let written = if args.json {
+        diagnostics::write_json(&mut out, &found)
+    } else {
+        diagnostics::write_text(&mut out, &found, &files)
+    };
+    unless_closed(written.and_then(|()| out.flush()))?;
+    complain(&count(&found, files.len()));
+    let broken = found.iter().any(|finding| finding.severity == Severity::Error);
+    Ok(if broken { FINDINGS } else { FINE })
+}
+
+/// What loading says and what the lints say, in order of file and place.
+fn findings(files: &[RuleFile]) -> Vec<Diagnostic> {
+    let mut found = load(files, LoadOptions { gate: true, seed: 0 }).diagnostics;
+    for file in files {
+        found.extend(lint(&std::sync::Arc::new(file.path.clone()), &file.text, &is_known));
+    }
+    found.sort_by(|a, b| (&a.file, a.place, a.code).cmp(&(&b.file, b.place, b.code)));
+    found.dedup();
+    found
+}
+
+/// How many there are of each severity.
+fn count(found: &[Diagnostic], files: usize) -> String {
+    let of = |severity| found.iter().filter(|finding| finding.severity == severity).count();
+    let plural = |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
+    format!(
+        "{}, {}, {} in {}",
+        plural(of(Severity::Error), "error"),
+        plural(of(Severity::Warning), "warning"),
+        plural(of(Severity::Info), "note"),
+        plural(files, "file")
+    )
 }

@@ -3,9 +3,12 @@
 use std::io::Write;
 
 pub mod alerts;
+pub mod diagnostics;
 pub mod matches;
 pub mod progress;
 pub mod sanitise;
+pub mod tree;
+pub mod tree_json;
 
 /// Writes one line to standard error. If that fails there is nobody left to tell.
 pub fn complain(line: &str) {
@@ -17,4 +20,12 @@ pub fn complain(line: &str) {
 #[must_use]
 pub fn is_closed_pipe(error: &std::io::Error) -> bool {
     error.kind() == std::io::ErrorKind::BrokenPipe
+}
+
+/// What writing results came to; a reader that has gone away is no failure.
+///
+/// # Errors
+/// What else the output says.
+pub fn unless_closed(outcome: std::io::Result<()>) -> std::io::Result<()> {
+    outcome.or_else(|error| if is_closed_pipe(&error) { Ok(()) } else { Err(error) })
 }

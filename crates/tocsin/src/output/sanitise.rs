@@ -36,6 +36,16 @@ fn unsafe_to_show(c: char) -> bool {
     c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
+/// A character safe to show, one column wide, for text that something below points into.
+#[must_use]
+pub fn one(character: char) -> char {
+    match character {
+        '\t' => ' ',
+        unsafe_one if unsafe_to_show(unsafe_one) => char::REPLACEMENT_CHARACTER,
+        safe => safe,
+    }
+}
+
 /// A CSV cell that no spreadsheet takes for a formula.
 #[must_use]
 pub fn cell(text: &str) -> String {
