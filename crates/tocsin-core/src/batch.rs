@@ -169,9 +169,21 @@ impl Notes {
         self.0 & other.0 == other.0
     }
 
+    /// The name of a single note, as in counters.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        Notes::ALL.iter().find(|(note, _)| *note == self).map_or("several", |(_, name)| name)
+    }
+
     /// Adds the notes of the other set.
     pub fn insert(&mut self, other: Notes) {
         self.0 |= other.0;
+    }
+
+    /// Whether a value of the event could not be taken as sent.
+    #[must_use]
+    pub fn about_values(self) -> bool {
+        self.0 & (Notes::TIME_CLAMPED.0 | Notes::UNREADABLE_TIME.0 | Notes::NOT_AN_ADDRESS.0) != 0
     }
 
     /// Whether the event's time must be taken from its ingest.

@@ -67,6 +67,8 @@ pub struct MatchedBatch {
     pub events: u64,
     /// Events with each note of [`Notes::ALL`].
     pub notes: [u64; Notes::ALL.len()],
+    /// Events with a value that could not be taken as sent, by record, with their notes.
+    pub noted: Vec<(u32, Notes)>,
     /// Events a correlation could not count because a field of its key is missing.
     pub without_key: u64,
     /// Records that could not be read.
@@ -103,6 +105,7 @@ impl MatchStage {
     /// Matches a batch and forms the signals of stateful rules.
     pub fn step(&mut self, mut batch: EventBatch) -> MatchedBatch {
         let mut notes = [0; Notes::ALL.len()];
+        let mut noted = Vec::new();
         let latest = batch.raw.ingest.map_or(self.latest, |ingest| ingest.plus(FUTURE_MAX));
         for event in &mut batch.events {
             if event.time > latest && !event.notes.time_from_ingest() {
@@ -112,6 +115,9 @@ impl MatchStage {
                 for (count, (note, _)) in notes.iter_mut().zip(Notes::ALL) {
                     *count += u64::from(event.notes.contains(note));
                 }
+                if event.notes.about_values() {
+                    noted.push((event.record, event.notes));
+                }
             }
         }
         let mut matches = Vec::new();
@@ -120,6 +126,7 @@ impl MatchStage {
             matches: Vec::new(),
             events: batch.events.len() as u64,
             notes,
+            noted,
             without_key: 0,
             quarantined: std::mem::take(&mut batch.quarantined),
             signals: Vec::new(),

@@ -63,8 +63,14 @@ fn show(value: &Value<'_>) -> String {
 #[test]
 fn values_under_paths_are_seen() {
     check(r#"{"a":"x","b":1.5}"#, Ok(&[("a", "x"), ("b", "1.5")]));
-    check(r#"{ "a" : { "b" : [ 1 , null , "z" ] } }"#, Ok(&[("a.b", "1"), ("a.b", "null"), ("a.b", "z"), ("a", "object { \"b\" : [ 1 , null , \"z\" ] }")]));
-    check(r#"{"a":[{"b":"1"},{"b":"2"}]}"#, Ok(&[("a.b", "1"), ("a", "object {\"b\":\"1\"}"), ("a.b", "2"), ("a", "object {\"b\":\"2\"}")]));
+    check(
+        r#"{ "a" : { "b" : [ 1 , null , "z" ] } }"#,
+        Ok(&[("a.b", "1"), ("a.b", "null"), ("a.b", "z"), ("a", "object { \"b\" : [ 1 , null , \"z\" ] }")]),
+    );
+    check(
+        r#"{"a":[{"b":"1"},{"b":"2"}]}"#,
+        Ok(&[("a.b", "1"), ("a", "object {\"b\":\"1\"}"), ("a.b", "2"), ("a", "object {\"b\":\"2\"}")]),
+    );
     check(r#"{"a.b":true,"b":[]}"#, Ok(&[("a.b", "true"), ("b", "empty list")]));
     check(r#"{"a":"C:\\Windows\\x \u00e9"}"#, Ok(&[("a", "C:\\Windows\\x é")]));
     check(r#"{"c":1}"#, Ok(&[]));
@@ -118,7 +124,8 @@ fn what_is_no_event_is_refused_with_its_reason() {
 
 #[test]
 fn a_bad_record_leaves_nothing_behind() {
-    let records: [&[u8]; 4] = [br#"{"a":"1"}"#, br#"{"a":"2","b":"x","a":1}"#, b"{\"a\":\"\xff\"}", br#"{"a":"3"}"#];
+    let records: [&[u8]; 4] =
+        [br#"{"a":"1"}"#, br#"{"a":"2","b":"x","a":1}"#, b"{\"a\":\"\xff\"}", br#"{"a":"3"}"#];
     let batch = decode("json", &records);
     let seen: Vec<usize> = batch.events.iter().map(|event| batch.slots(event).len()).collect();
     assert_eq!(seen, [1, 1]);
@@ -165,7 +172,7 @@ proptest! {
     #[test]
     fn sees_what_serde_sees(events in prop::collection::vec(json(), 1..6)) {
         let texts: Vec<String> = events.iter().map(Json::to_string).collect();
-        let records: Vec<&[u8]> = texts.iter().map(|text| text.as_bytes()).collect();
+        let records: Vec<&[u8]> = texts.iter().map(String::as_bytes).collect();
         let batch = decode("json", &records);
         let objects: Vec<&Json> = events.iter().filter(|event| event.is_object()).collect();
         prop_assert_eq!(batch.events.len(), objects.len());

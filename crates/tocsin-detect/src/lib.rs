@@ -5,4 +5,6 @@
 //! enters here.
 
 pub mod detectors;
+mod every;
+mod keyed;
 pub mod registry;

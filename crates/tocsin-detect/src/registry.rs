@@ -7,7 +7,8 @@ use tocsin_core::detector::Detector;
 use tocsin_core::matcher::RuleIdx;
 use tocsin_core::time::Span;
 
-use crate::detectors::{consecutive, correlation, every};
+use crate::detectors::{consecutive, correlation};
+use crate::every;
 
 /// What a detector is built from.
 #[derive(Clone, Copy, Debug)]

@@ -143,8 +143,9 @@ impl Cutter {
         }
         let unended = self.pending.len() - rest;
         if self.ended && unended > 0 {
+            // Where the source gave out the last record is cut off, and its end might mislead.
             let last = line(&self.pending, rest, self.pending.len());
-            if !self.skipping && last.len > 0 {
+            if !self.skipping && last.len > 0 && self.failed.is_none() {
                 records.push(last);
             }
             rest = self.pending.len();

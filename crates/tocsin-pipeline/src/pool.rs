@@ -13,6 +13,10 @@ use tocsin_core::engine::{MatchStage, MatchedBatch};
 /// Batches under way per worker, waiting ones included. Above it the reader waits.
 const BATCHES_PER_WORKER_MAX: usize = 3;
 
+/// Bytes under way in all workers. Above it the reader waits: batches of huge records are as large
+/// as the records.
+const UNDER_WAY_BYTES_MAX: usize = 16 << 20;
+
 /// One worker's tools.
 pub struct Worker {
     /// Bytes become events.
@@ -57,6 +61,7 @@ pub struct Threads {
     early: BTreeMap<u64, Option<MatchedBatch>>,
     sent: u64,
     fetched: u64,
+    under_way_bytes: usize,
 }
 
 impl Pool {
@@ -76,8 +81,15 @@ impl Pool {
                 std::thread::spawn(move || work(worker, &queue, &finished))
             })
             .collect();
-        let early = BTreeMap::new();
-        Pool::Threads(Threads { jobs: Some(jobs), results, handles, early, sent: 0, fetched: 0 })
+        Pool::Threads(Threads {
+            jobs: Some(jobs),
+            results,
+            handles,
+            early: BTreeMap::new(),
+            sent: 0,
+            fetched: 0,
+            under_way_bytes: 0,
+        })
     }
 
     /// Whether another batch may be sent before one is fetched.
@@ -87,7 +99,8 @@ impl Pool {
             Pool::Inline { done, .. } => done.is_none(),
             Pool::Threads(threads) => {
                 let capacity = threads.handles.len() * BATCHES_PER_WORKER_MAX;
-                threads.sent - threads.fetched < capacity as u64
+                let few = threads.sent - threads.fetched < capacity as u64;
+                few && threads.under_way_bytes < UNDER_WAY_BYTES_MAX
             }
         }
     }
@@ -101,6 +114,7 @@ impl Pool {
             Pool::Inline { worker, done } => *done = Some(worker.step(batch)),
             Pool::Threads(threads) => {
                 let jobs = threads.jobs.as_ref().ok_or(WorkerFailed)?;
+                threads.under_way_bytes += batch.bytes.len();
                 jobs.send((threads.sent, batch)).map_err(|_| WorkerFailed)?;
                 threads.sent += 1;
             }
@@ -133,7 +147,9 @@ impl Threads {
             self.early.insert(number, result);
         };
         self.fetched += 1;
-        result.map(Some).ok_or(WorkerFailed)
+        let batch = result.ok_or(WorkerFailed)?;
+        self.under_way_bytes = self.under_way_bytes.saturating_sub(batch.raw.bytes.len());
+        Ok(Some(batch))
     }
 }
 

@@ -91,7 +91,7 @@ fn document(findings: &mut Findings, root: &Node, is_known: &dyn Fn(&str) -> boo
         selections().for_each(|entry| selection(findings, &entry.value));
         let names: Vec<&str> = selections().map(|entry| entry.key.as_str()).collect();
         lone_selection(findings, detection, &names);
-        if !is_windows(root) {
+        if is_of_taxonomy(root) {
             selections().for_each(|entry| unknown_fields(findings, &entry.value, is_known));
         }
     }
@@ -104,9 +104,11 @@ fn is_selection(entry: &Entry) -> bool {
     !NO_IDENTIFIERS.contains(&entry.key.as_str())
 }
 
-fn is_windows(root: &Node) -> bool {
+/// Whether events of the rule's log source go by the taxonomy's names, not by those of one product.
+fn is_of_taxonomy(root: &Node) -> bool {
     let product = root.entry("logsource").and_then(|entry| entry.value.entry("product"));
-    product.and_then(|entry| entry.value.text()).is_some_and(|text| text.eq_ignore_ascii_case("windows"))
+    let product = product.and_then(|entry| entry.value.text()).map(str::to_lowercase);
+    matches!(product.as_deref(), None | Some("apache" | "linux" | "nginx"))
 }
 
 /// Walks a search identifier down to its lines. The depth of the YAML tree bounds the recursion.

@@ -1,6 +1,8 @@
 //! The matcher of all rules at once and the explanation of one rule must agree on every event:
 //! they share the syntax tree and nothing else.
 
+#![expect(clippy::unwrap_used, reason = "a generated rule that does not compile is a defect of the test")]
+
 #[path = "explained/generate.rs"]
 mod generate;
 

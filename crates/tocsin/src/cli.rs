@@ -123,7 +123,7 @@ pub struct TestArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   tocsin explain -r rule.yml event.json
-  grep Failed auth.log | head -1 | tocsin explain -r rules/authentication -
+  grep Failed auth.log | head -1 | tocsin explain -r rules -
 
 Exit status: 0 a rule matches, 1 none does, 2 wrong usage, 3 the event cannot be read.")]
 pub struct ExplainArgs {

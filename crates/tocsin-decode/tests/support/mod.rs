@@ -1,5 +1,5 @@
 //! What the tests of this crate share: decoding lines and looking at what came out.
-#![allow(dead_code)]
+#![allow(dead_code, reason = "each test binary uses its part of this module")]
 
 use std::sync::Arc;
 

@@ -40,7 +40,7 @@ fn build(request: Build<'_>) -> Result<Arc<dyn Detector>, String> {
         return Err(format!("runs above {EXACT_THRESHOLD_MAX} events are not supported"));
     }
     let machine = Consecutive { threshold, timespan: request.spec.timespan, followed: request.spec.followed };
-    Ok(super::keyed(machine, request.rule, request.episode))
+    Ok(crate::keyed::keyed(machine, request.rule, request.episode))
 }
 
 impl Machine for Consecutive {
@@ -104,5 +104,53 @@ impl Machine for Consecutive {
     fn fold(&self, waiting: &mut VecDeque<Entry>, _: Option<Timestamp>) {
         let head = (self.threshold as usize).max(EVIDENCE_IDS_MAX);
         fold_equal_times(waiting, |role| if role == ROLE_INTERRUPTS { 1 } else { head });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tocsin_core::offset::Position;
+
+    use super::*;
+
+    /// Runs `consecutive` (3 within 10 s) over a story: `x` counts, `-` interrupts, `!` follows,
+    /// one a second, `.` is a silent second. Gives the seconds at which it holds.
+    fn check(followed: bool, story: &str, expect: &[i64]) {
+        let machine = Consecutive { threshold: 3, timespan: Span::seconds(10), followed };
+        let mut run = Run::default();
+        let mut got = Vec::new();
+        for (second, event) in story.chars().enumerate() {
+            let role = match event {
+                'x' => ROLE_COUNTS,
+                '-' => ROLE_INTERRUPTS,
+                '!' => ROLE_FOLLOWS,
+                _ => continue,
+            };
+            let time = Timestamp(second as i64 * 1_000_000_000);
+            let position = Position::default();
+            let entry = Entry { time, position, ingest_delay_ms: 0, role, weight: 1 };
+            if machine.advance(&mut run, &entry) {
+                got.push(second as i64);
+            }
+        }
+        assert_eq!(got, expect, "{story}");
+    }
+
+    #[test]
+    fn consecutive_needs_an_uninterrupted_run() {
+        check(false, "xxx", &[2]);
+        check(false, "xx-xx", &[]);
+        check(false, "xx-xxxx", &[5, 6]);
+        check(false, "x....x....x", &[10]);
+        check(false, "x....x.....x", &[]);
+    }
+
+    #[test]
+    fn a_success_after_a_run_holds_once() {
+        check(true, "xxx!", &[3]);
+        check(true, "xx!x!", &[]);
+        check(true, "xxx!!xxx!", &[3, 8]);
+        check(true, "xxx.........!", &[]);
+        check(true, "xxx-!", &[]);
     }
 }

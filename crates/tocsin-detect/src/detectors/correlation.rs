@@ -32,7 +32,7 @@ fn build(request: Build<'_>) -> Result<Arc<dyn Detector>, String> {
         return Err("`followed-by` belongs to the type `consecutive`".to_string());
     }
     let machine = EventCount { threshold, timespan: request.spec.timespan };
-    Ok(super::keyed(machine, request.rule, request.episode))
+    Ok(crate::keyed::keyed(machine, request.rule, request.episode))
 }
 
 impl Machine for EventCount {
@@ -72,5 +72,58 @@ impl Machine for EventCount {
     fn fold(&self, waiting: &mut VecDeque<Entry>, boundary: Option<Timestamp>) {
         let tail = self.threshold as usize;
         fold_buckets(waiting, boundary, self.timespan, tail.max(EVIDENCE_IDS_MAX), tail);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tocsin_core::offset::Position;
+
+    use super::*;
+
+    fn entry(seconds: i64, weight: u32) -> Entry {
+        let time = Timestamp(seconds * 1_000_000_000);
+        Entry { time, position: Position::default(), ingest_delay_ms: 0, role: 0, weight }
+    }
+
+    /// Runs a correlation over (second, weight) pairs; gives the seconds at which it holds.
+    fn check(threshold: u64, events: &[(i64, u32)], expect: &[i64]) {
+        let machine = EventCount { threshold, timespan: Span::seconds(10) };
+        let mut window = Window::default();
+        let holds = events.iter().filter(|(s, w)| machine.advance(&mut window, &entry(*s, *w)));
+        let got: Vec<i64> = holds.map(|(second, _)| *second).collect();
+        assert_eq!(got, expect, "{events:?}");
+    }
+
+    #[test]
+    fn a_correlation_counts_in_a_closed_sliding_window() {
+        check(3, &[(0, 1), (5, 1), (10, 1)], &[10]);
+        check(3, &[(0, 1), (5, 1), (11, 1)], &[]);
+        check(3, &[(0, 1), (9, 1), (10, 1), (19, 1), (20, 1)], &[10, 19, 20]);
+        check(3, &[(0, 3), (1, 1), (10, 1), (11, 1)], &[0, 1, 10, 11]);
+    }
+
+    #[test]
+    fn what_contributes_is_handed_out_once() {
+        let machine = EventCount { threshold: 2, timespan: Span::seconds(10) };
+        let mut window = Window::default();
+        let mut seconds = |which, second| {
+            machine.advance(&mut window, &entry(second, 1));
+            let mut out = Vec::new();
+            machine.contributing(&mut window, which, &mut out);
+            out.iter().map(|e| e.time.0 / 1_000_000_000).collect::<Vec<_>>()
+        };
+        assert_eq!(seconds(Contributing::All, 0), [0]);
+        assert_eq!(seconds(Contributing::Fresh, 3), [3]);
+        assert_eq!(seconds(Contributing::All, 12), [3, 12]);
+    }
+
+    #[test]
+    fn folding_a_burst_changes_no_count() {
+        let machine = EventCount { threshold: 3, timespan: Span::seconds(10) };
+        let mut waiting: VecDeque<Entry> = (0..5_000).map(|n| entry(n / 1_000, 1)).collect();
+        machine.fold(&mut waiting, None);
+        assert!(waiting.len() < 600, "{}", waiting.len());
+        assert_eq!(waiting.iter().map(|e| u64::from(e.weight)).sum::<u64>(), 5_000);
     }
 }

@@ -1,30 +1,4 @@
 //! The detectors, one file each.
 
-use std::sync::Arc;
-
-use tocsin_core::detector::{Detector, DetectorShard};
-use tocsin_core::keyed::Keyed;
-use tocsin_core::machine::Machine;
-use tocsin_core::matcher::RuleIdx;
-use tocsin_core::time::Span;
-
 pub mod consecutive;
 pub mod correlation;
-pub mod every;
-
-/// A machine with its rule: the detector of one rule.
-struct KeyedDetector<M> {
-    machine: Arc<M>,
-    rule: RuleIdx,
-    episode: Span,
-}
-
-impl<M: Machine> Detector for KeyedDetector<M> {
-    fn shard(&self, seed: u64) -> Box<dyn DetectorShard> {
-        Box::new(Keyed::new(Arc::clone(&self.machine), self.rule, self.episode, seed))
-    }
-}
-
-fn keyed<M: Machine>(machine: M, rule: RuleIdx, episode: Span) -> Arc<dyn Detector> {
-    Arc::new(KeyedDetector { machine: Arc::new(machine), rule, episode })
-}

@@ -84,6 +84,7 @@ fn values_that_stand_twice() {
     check("a:\n  - x\n  - y\n  - X", &["4:5 warning duplicate_value"]);
     check("a|cased:\n  - x\n  - X", &[]);
     check("a|re:\n  - x\n  - X", &[]);
+    check("a|base64|contains:\n  - xxxx\n  - XXXX", &[]);
     check("- x\n- x", &["2:3 warning duplicate_value"]);
 }
 
@@ -96,6 +97,7 @@ fn windash_on_values_without_options() {
 #[test]
 fn fields_no_format_fills() {
     check("- a: x\n- zz|contains: y", &["2:3 info unknown_field"]);
+    assert_eq!(told("product: linux, service: sshd", "zz: y"), ["1:1 info unknown_field"]);
     assert_eq!(told("product: windows, service: security", "zz: y"), [""; 0]);
 }
 

@@ -33,7 +33,7 @@ const TYPED_FIELDS: &[(&str, Holds)] = &[
 
 /// The same value twice.
 pub(super) fn duplicates(findings: &mut Findings, line: &ItemLine<'_>) {
-    let exact = line.has("cased") || line.has("re");
+    let exact = line.has("cased") || !line.is_text();
     let mut seen = BTreeSet::new();
     for value in &line.values {
         let text = &value.scalar.text;

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use tocsin_core::batch::{RawBatch, RecordSpan, TenantId};
 use tocsin_core::checkpoint::Checkpoint;
-use tocsin_core::decoder::Decoder;
 use tocsin_core::detection::{Detection, Phase};
 use tocsin_core::detector::Emission;
 use tocsin_core::engine::{Correlator, EngineConfig, MatchStage};

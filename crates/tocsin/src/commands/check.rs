@@ -1,6 +1,8 @@
 //! `tocsin check`: everything there is to say about rules, before they run.
 
+use std::cmp::Reverse;
 use std::io::{self, BufWriter, Write};
+use std::sync::Arc;
 
 use tocsin_decode::known::is_known;
 use tocsin_pipeline::plan::{LoadOptions, RuleFile, load};
@@ -38,9 +40,10 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<u8> {
 fn findings(files: &[RuleFile]) -> Vec<Diagnostic> {
     let mut found = load(files, LoadOptions { gate: true, seed: 0 }).diagnostics;
     for file in files {
-        found.extend(lint(&std::sync::Arc::new(file.path.clone()), &file.text, &is_known));
+        found.extend(lint(&Arc::new(file.path.clone()), &file.text, &is_known));
     }
-    found.sort_by(|a, b| (&a.file, a.place, a.code).cmp(&(&b.file, b.place, b.code)));
+    let order = |found: &Diagnostic| (found.place, Reverse(found.severity), found.code);
+    found.sort_by(|a, b| a.file.cmp(&b.file).then_with(|| order(a).cmp(&order(b))));
     found.dedup();
     found
 }

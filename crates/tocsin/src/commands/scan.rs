@@ -8,7 +8,7 @@ use std::time::{Instant, SystemTime};
 
 use serde_json::json;
 use tocsin_alert::Alert;
-use tocsin_core::batch::Quarantined;
+use tocsin_core::batch::{Notes, Quarantined};
 use tocsin_core::detector::Emission;
 use tocsin_core::engine::{EngineConfig, MatchedBatch};
 use tocsin_core::offset::PartitionId;
@@ -31,8 +31,16 @@ use crate::output::matches::MatchWriter;
 use crate::output::progress::Progress;
 use crate::output::{complain, is_closed_pipe};
 
-/// Unreadable records told one by one; those after it are only counted.
+/// Unreadable records told one by one, and as many with unusual values; those after it are only
+/// counted.
 const TOLD_RECORDS_MAX: u64 = 20;
+
+/// What is said of a value that could not be taken as sent: its note, field, and what became of it.
+const VALUE_NOTES: [(Notes, &str, &str); 3] = [
+    (Notes::UNREADABLE_TIME, "event_time", "not a time; the newest time before it is taken"),
+    (Notes::TIME_CLAMPED, "event_time", "later than the reference time; the newest time before it is taken"),
+    (Notes::NOT_AN_ADDRESS, "source.ip", "not an address; the field stays empty"),
+];
 
 /// How far beyond the reference time an event may lie.
 const FUTURE: Span = Span::seconds(60);
@@ -176,6 +184,7 @@ struct Report {
     names: Vec<String>,
     told: u64,
     untold: u64,
+    told_values: u64,
     failed: bool,
     by_rule: BTreeMap<String, u64>,
     highest: Option<Level>,
@@ -196,6 +205,7 @@ impl Report {
             names: inputs.names.clone(),
             told: 0,
             untold: 0,
+            told_values: 0,
             failed: false,
             by_rule: BTreeMap::new(),
             highest: None,
@@ -205,6 +215,21 @@ impl Report {
 
     fn name(&self, partition: PartitionId) -> &str {
         self.names.get(usize::from(partition.0)).map_or("?", String::as_str)
+    }
+
+    fn tell_values(&mut self, batch: &MatchedBatch) {
+        for (record, notes) in &batch.noted {
+            for (note, field, what) in VALUE_NOTES.iter().filter(|(note, ..)| notes.contains(*note)) {
+                if self.told_values >= TOLD_RECORDS_MAX {
+                    return;
+                }
+                self.told_values += 1;
+                let line = batch.raw.first_record + u64::from(*record) + 1;
+                let name = self.name(batch.raw.partition);
+                let told = format!("{name}:{line}: field `{field}`: {what} [{}]", note.name());
+                self.progress.suspend(|| complain(&told));
+            }
+        }
     }
 
     fn note(&mut self, outcome: io::Result<()>) {
@@ -290,6 +315,7 @@ impl Report {
 
 impl Watcher for Report {
     fn on_batch(&mut self, batch: &MatchedBatch) {
+        self.tell_values(batch);
         if let Results::Matches(writer) = &mut self.results {
             let outcome = writer.write(batch);
             self.note(outcome);

@@ -4,6 +4,7 @@ use std::io::Write;
 
 pub mod alerts;
 pub mod diagnostics;
+pub mod junit;
 pub mod matches;
 pub mod progress;
 pub mod sanitise;

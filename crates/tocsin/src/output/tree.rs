@@ -11,8 +11,11 @@ use crate::output::sanitise;
 /// Characters of a value shown; the rest becomes `…`.
 const VALUE_CHARS_MAX: usize = 200;
 
-/// Values shown of an item or a field that has many.
-const SHOWN_MAX: usize = 10;
+/// Tests shown of an item that has many.
+const SHOWN_TESTS_MAX: usize = 20;
+
+/// Values shown of a field that has many.
+const SHOWN_VALUES_MAX: usize = 10;
 
 /// Whether marks have colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,15 +131,14 @@ impl<W: Write> TreeWriter<W> {
         let list = if seen.all { "all of" } else { "any of" };
         let text = format!("{subject}, {list} {}{values}", node.children.len());
         self.line(depth, node.holds, &text, &place)?;
-        // Of many values those are told that decide.
-        let many = node.children.len() > SHOWN_MAX;
-        let decides = |child: &&Node<'_>| !many || child.holds != seen.all;
-        let mut told = 0;
-        for child in node.children.iter().filter(decides).take(SHOWN_MAX) {
+        // Of many values those that decide come first.
+        let many = node.children.len() > SHOWN_TESTS_MAX;
+        let (deciding, others): (Vec<_>, Vec<_>) =
+            node.children.iter().partition(|child| !many || child.holds != seen.all);
+        for child in deciding.into_iter().chain(others).take(SHOWN_TESTS_MAX) {
             self.line(depth + 1, child.holds, &label(&child.what), "")?;
-            told += 1;
         }
-        match node.children.len() - told {
+        match node.children.len().saturating_sub(SHOWN_TESTS_MAX) {
             0 => Ok(()),
             rest => writeln!(self.out, "{:1$}… {rest} more", "", (depth + 1) * 2),
         }
@@ -200,9 +202,9 @@ fn values(values: &[Value<'_>]) -> String {
     if values.is_empty() {
         return ": absent".to_string();
     }
-    let told: Vec<String> = values.iter().take(SHOWN_MAX).map(shown).collect();
-    let more = if values.len() > SHOWN_MAX {
-        format!(", … {} more", values.len() - SHOWN_MAX)
+    let told: Vec<String> = values.iter().take(SHOWN_VALUES_MAX).map(shown).collect();
+    let more = if values.len() > SHOWN_VALUES_MAX {
+        format!(", … {} more", values.len() - SHOWN_VALUES_MAX)
     } else {
         String::new()
     };

@@ -54,7 +54,7 @@ fn node(tree: &Node<'_>) -> Json {
     let mut object = json!({ "what": kind(&tree.what), "holds": tree.holds });
     match &tree.what {
         What::LogSource(text) | What::Unmapped(text) | What::Test(text) => {
-            object["text"] = text.as_str().into()
+            object["text"] = text.as_str().into();
         }
         What::Selection(name) => object["name"] = (**name).into(),
         What::Item(seen) => {

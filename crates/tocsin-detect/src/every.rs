@@ -21,7 +21,7 @@ struct Last(Option<Entry>);
 
 /// The detector of a stateless rule.
 pub(crate) fn detector(rule: RuleIdx, episode: Span) -> Arc<dyn Detector> {
-    super::keyed(Every, rule, episode)
+    crate::keyed::keyed(Every, rule, episode)
 }
 
 impl Machine for Every {
