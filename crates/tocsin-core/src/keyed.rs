@@ -57,7 +57,8 @@ struct KeyState<S> {
     waiting: VecDeque<Entry>,
     newest: Timestamp,
     machine: S,
-    episode: Option<Episode>,
+    /// Boxed: most keys never have one.
+    episode: Option<Box<Episode>>,
     claim: Option<Claim>,
     /// Bucket of the wheel this key stands in.
     bucket: i64,
@@ -216,7 +217,7 @@ impl<M: Machine> Keyed<M> {
         let mut episode = Episode::open(t0, self.episode, entry.position, in_window, &self.scratch);
         episode.late = true;
         if state.episode.is_none() && episode.end > context.watermark.minus(context.grace) {
-            state.episode = Some(episode);
+            state.episode = Some(Box::new(episode));
         } else {
             out.push(episode.detection(self.rule, state.tenant, &state.key, Phase::Closed));
         }
@@ -248,7 +249,7 @@ impl<M: Machine> Keyed<M> {
                     moved.map(|c| c.detection(self.rule, state.tenant, &state.key, Phase::Superseded)),
                 );
             }
-            state.episode = Some(opened);
+            state.episode = Some(Box::new(opened));
         }
         if let Some(ended) = state.episode.take_if(|episode| watermark >= episode.end) {
             out.push(ended.detection(self.rule, state.tenant, &state.key, Phase::Closed));
@@ -334,14 +335,16 @@ impl<M: Machine> Keyed<M> {
     }
 }
 
-/// The time at which a key must be looked at again even if no event touches it.
+/// The time at which a key must be looked at again even if no event touches it. Waiting entries
+/// are settled as soon as the watermark has passed them, since most keys are empty after that.
 fn deadline<S>(state: &KeyState<S>, span: Span, context: &StepContext) -> i64 {
-    let forgotten = state.newest.plus(span).0;
     let ended = state.episode.as_ref().map_or(i64::MIN, |episode| episode.end.0);
-    match (&state.claim, context.emission) {
+    let waiting = state.waiting.back().map(|last| last.time.0);
+    let due = match (&state.claim, context.emission) {
         (Some(claim), Emission::Live) => claim.t0.0,
-        _ => forgotten.max(ended).min(i64::MAX - (1 << (WHEEL_SHIFT + 1))),
-    }
+        _ => waiting.unwrap_or_else(|| state.newest.plus(span).0.max(ended)),
+    };
+    due.min(i64::MAX - (1 << (WHEEL_SHIFT + 1)))
 }
 
 fn insert_sorted(waiting: &mut VecDeque<Entry>, entry: Entry) {

@@ -51,16 +51,19 @@ impl Finaliser {
         }
     }
 
-    /// The alerts that are complete and in order at a watermark.
-    pub fn release(&mut self, watermark: Timestamp, records: &mut dyn Records) -> Vec<Alert> {
+    /// Hands out the alerts that are complete and in order at a watermark, one time after the
+    /// other: only those of one event need each other.
+    pub fn release(&mut self, watermark: Timestamp, records: &mut dyn Records, out: &mut dyn FnMut(Alert)) {
         let until = if watermark == Timestamp::MAX { watermark } else { watermark.minus(self.longest) };
-        let mut alerts = Vec::new();
-        while let Some(entry) = self.held.first_entry().filter(|entry| entry.key().0 < until) {
-            let detection = entry.remove();
-            alerts.push((detection.completing, self.alert(&detection, records)));
+        while let Some(t0) = self.held.first_key_value().map(|(key, _)| key.0).filter(|t0| *t0 < until) {
+            let mut alerts = Vec::new();
+            while let Some(entry) = self.held.first_entry().filter(|entry| entry.key().0 == t0) {
+                let detection = entry.remove();
+                alerts.push((detection.completing, self.alert(&detection, records)));
+            }
+            join_claims(&mut alerts);
+            alerts.into_iter().for_each(|(_, alert)| out(alert));
         }
-        join_claims(&mut alerts);
-        alerts.into_iter().map(|(_, alert)| alert).collect()
     }
 
     fn source<'a>(&'a self, detection: &'a Detection) -> AlertSource<'a> {

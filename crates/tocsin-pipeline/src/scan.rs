@@ -53,8 +53,8 @@ pub trait Watcher {
     fn on_quarantined(&mut self, partition: PartitionId, line: u64, quarantined: &Quarantined);
     /// An input could not be read to its end.
     fn on_failed_input(&mut self, name: &str, error: &io::Error);
-    /// Alerts, final and in order.
-    fn on_alerts(&mut self, alerts: Vec<Alert>);
+    /// The next alert, final and in order.
+    fn on_alert(&mut self, alert: Alert);
     /// So many bytes of the inputs are consumed.
     fn on_progress(&mut self, consumed: u64, events: u64);
 }
@@ -180,9 +180,12 @@ impl Scan<'_> {
             }
         }
         self.summary.evicted = self.correlator.usage().evicted;
-        let alerts = self.finaliser.release(Timestamp::MAX, self.records);
-        self.watcher.on_alerts(alerts);
+        self.release(Timestamp::MAX);
         Ok(())
+    }
+
+    fn release(&mut self, watermark: Timestamp) {
+        self.finaliser.release(watermark, self.records, &mut |alert| self.watcher.on_alert(alert));
     }
 
     fn take(&mut self, mut batch: MatchedBatch) {
@@ -205,10 +208,7 @@ impl Scan<'_> {
             self.summary.late += output.late_dropped;
             self.finaliser.take(output.detections);
             let watermark = self.correlator.watermark(TenantId::default());
-            let alerts = self.finaliser.release(watermark, self.records);
-            if !alerts.is_empty() {
-                self.watcher.on_alerts(alerts);
-            }
+            self.release(watermark);
         }
         self.inputs.recycle(std::mem::take(&mut batch.raw.bytes));
         self.watcher.on_progress(self.inputs.consumed(), self.summary.events);

@@ -13,8 +13,12 @@ use crate::atom::{Atom, AtomId, AtomTest, CompareOp};
 use crate::fold::{fold, fold_into};
 use crate::glob::Glob;
 
-/// Bytes a compiled expression may take; a bigger one does not load.
-const REGEX_BYTES_MAX: usize = 1 << 20;
+/// Bytes a compiled expression may take; a bigger one does not load. `\w{1,64}`, with all the
+/// letters there are, takes one and a half million.
+const REGEX_BYTES_MAX: usize = 4 << 20;
+
+/// Bytes of states an expression keeps while it searches; beyond it they are built anew.
+const REGEX_CACHE_BYTES_MAX: usize = 1 << 20;
 
 /// All tests of one field.
 #[derive(Debug, Default)]
@@ -157,12 +161,12 @@ pub fn parse_number(text: &str) -> Option<f64> {
 /// # Errors
 /// A sentence when it is not valid or too big.
 pub fn compile_regex(expression: &str) -> Result<Regex, Uncompilable> {
-    Regex::builder()
-        .configure(
-            Regex::config().nfa_size_limit(Some(REGEX_BYTES_MAX)).hybrid_cache_capacity(REGEX_BYTES_MAX),
-        )
-        .build(expression)
-        .map_err(|error| format!("the expression cannot be compiled: {error}"))
+    let config =
+        Regex::config().nfa_size_limit(Some(REGEX_BYTES_MAX)).hybrid_cache_capacity(REGEX_CACHE_BYTES_MAX);
+    Regex::builder().configure(config).build(expression).map_err(|error| match error.size_limit() {
+        Some(limit) => format!("the expression takes more than {limit} bytes once it is compiled"),
+        None => format!("the expression cannot be compiled: {error}"),
+    })
 }
 
 /// Text patterns of one case treatment.

@@ -98,7 +98,8 @@ impl Stage {
     fn end(mut self) -> Played {
         let output = self.correlator.leave(TenantId::default(), PartitionId::default());
         self.finaliser.take(output.detections);
-        self.played.alerts = self.finaliser.release(Timestamp::MAX, &mut self.kept);
+        let alerts = &mut self.played.alerts;
+        self.finaliser.release(Timestamp::MAX, &mut self.kept, &mut |alert| alerts.push(alert));
         self.played
     }
 }

@@ -268,8 +268,11 @@ impl World {
     fn alerts(&self, detections: Vec<Detection>, kept: &mut Kept) -> Vec<String> {
         let mut finaliser = Finaliser::new(Arc::clone(&self.loaded.plan), "default", Timestamp::MAX);
         finaliser.take(detections);
-        let alerts = finaliser.release(Timestamp::MAX, kept);
-        alerts.iter().map(|alert| canonical(serde_json::to_value(alert).unwrap())).collect()
+        let mut alerts = Vec::new();
+        finaliser.release(Timestamp::MAX, kept, &mut |alert| {
+            alerts.push(canonical(serde_json::to_value(alert).unwrap()));
+        });
+        alerts
     }
 }
 

@@ -345,14 +345,12 @@ impl Watcher for Report {
         self.progress.suspend(|| complain(&format!("tocsin: {name}: {error}")));
     }
 
-    fn on_alerts(&mut self, alerts: Vec<Alert>) {
-        for alert in alerts {
-            *self.by_rule.entry(alert.rule.id.clone()).or_default() += 1;
-            self.highest = self.highest.max(Some(alert.severity));
-            if let Results::Alerts(writer) = &mut self.results {
-                let outcome = writer.write(&alert);
-                self.note(outcome);
-            }
+    fn on_alert(&mut self, alert: Alert) {
+        *self.by_rule.entry(alert.rule.id.clone()).or_default() += 1;
+        self.highest = self.highest.max(Some(alert.severity));
+        if let Results::Alerts(writer) = &mut self.results {
+            let outcome = writer.write(&alert);
+            self.note(outcome);
         }
     }
 
