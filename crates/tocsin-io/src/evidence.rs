@@ -20,8 +20,8 @@ const SPOOL_BYTES_MAX: usize = 16 << 20;
 /// input, a hundredth of a percent of it.
 const BLOCK_BYTES: usize = 256 << 10;
 
-/// Bytes read at once when looking for a record again.
-const REREAD_BYTES: usize = 16 << 10;
+/// Bytes first read when looking for a record again; twice as many each time it is not there yet.
+const REREAD_BYTES: usize = 1 << 10;
 
 /// The store of a scan.
 #[derive(Default)]
@@ -75,7 +75,7 @@ impl Reread {
         let mut records = Vec::new();
         while bytes.len() <= RECORD_BYTES_MAX {
             let had = bytes.len();
-            bytes.resize(had + REREAD_BYTES, 0);
+            bytes.resize(had + had.max(REREAD_BYTES), 0);
             let len = self.file.read(&mut bytes[had..]).ok()?;
             bytes.truncate(had + len);
             match self.framing {

@@ -174,7 +174,7 @@ fn explain_item<'a>(item: &Item, event: &EventValues<'_, 'a>) -> Node<'a> {
 /// Whether a test holds: for any value of its field, or for the record's text.
 fn holds(test: &Test, field: Option<&str>, event: &EventValues<'_, '_>) -> bool {
     let Some(field) = field else {
-        return whole_event::texts(event.record).any(|text| holds_for(test, &text));
+        return holds_for(test, &whole_event::text(event.record));
     };
     let values = (event.values)(field);
     match test {
@@ -235,3 +235,6 @@ fn written(pattern: &Pattern) -> String {
     };
     pattern.parts.iter().map(part).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,7 +10,7 @@ use crate::atom::{Atom, AtomId, AtomTest};
 use crate::fold::fold;
 use crate::predicate::{Predicates, Scratch, Uncompilable};
 
-/// Keywords of all rules: text anywhere in the record, as written or unescaped.
+/// Keywords of all rules: text anywhere in the record.
 #[derive(Debug, Default)]
 pub struct Keywords {
     predicates: Predicates,
@@ -35,18 +35,17 @@ impl Keywords {
 
     /// Appends the atoms a record satisfies.
     pub fn evaluate(&self, record: &[u8], scratch: &mut Scratch, out: &mut Vec<AtomId>) {
-        for text in texts(std::str::from_utf8(record).unwrap_or_default()) {
-            self.predicates.evaluate(&Value::Text(text), scratch, out);
-        }
+        let text = text(std::str::from_utf8(record).unwrap_or_default());
+        self.predicates.evaluate(&Value::Text(text), scratch, out);
     }
 }
 
-/// The texts of a record in which keywords are looked for: as written and, for JSON with escapes,
-/// unescaped.
-pub fn texts(record: &str) -> impl Iterator<Item = Cow<'_, str>> {
+/// The text of a record in which keywords are looked for: as written, JSON's escapes undone. In a
+/// line of text a backslash is a backslash.
+#[must_use]
+pub fn text(record: &str) -> Cow<'_, str> {
     let is_json = record.trim_start().starts_with(['{', '[']);
-    let unescaped = (is_json && record.contains('\\')).then(|| unescape(record));
-    std::iter::once(Cow::Borrowed(record)).chain(unescaped)
+    if is_json { unescape(record) } else { Cow::Borrowed(record) }
 }
 
 /// Comparisons between two fields of one event.
@@ -121,5 +120,21 @@ pub fn relates(value: &str, other: &str, open_start: bool, open_end: bool) -> bo
         (false, true) => value.starts_with(other),
         (true, false) => value.ends_with(other),
         (true, true) => value.contains(other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_is_unescaped_and_lines_are_not() {
+        for (record, expect) in [
+            (r#" {"a":"C:\\new"}"#, r#" {"a":"C:\new"}"#),
+            (r#"{"a":"b"}"#, r#"{"a":"b"}"#),
+            (r"Jan 15 host prog: C:\new", r"Jan 15 host prog: C:\new"),
+        ] {
+            assert_eq!(text(record), expect);
+        }
     }
 }

@@ -25,6 +25,7 @@ const EDGES: &[(&str, &[&str])] = &[
     (IO, &[CORE, SIGMA, DECODE, DETECT, ALERT, PIPELINE]),
     (TESTKIT, &[CORE, SIGMA, DECODE, DETECT, ALERT, PIPELINE, IO]),
     ("tocsin", &[CORE, SIGMA, DECODE, DETECT, ALERT, PIPELINE, IO, TESTKIT]),
+    ("bench", &[CORE, SIGMA, DECODE, DETECT, ALERT, PIPELINE, IO]),
     ("xtask", &[]),
 ];
 

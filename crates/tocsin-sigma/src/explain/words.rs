@@ -131,3 +131,90 @@ pub fn role(role: u8) -> &'static str {
         _ => "takes part",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+
+    use tocsin_core::time::Span;
+
+    use super::*;
+    use crate::ast::{Expr, Item};
+    use crate::test_support::detection;
+
+    /// The words for each value of a line such as `a|contains: x`; the event's `other` is `seen`.
+    fn words(line: &str) -> String {
+        let rule = format!(
+            "title: t\nlogsource: {{product: p, service: s}}\ndetection:\n  s:\n    {line}\n  condition: s\n"
+        );
+        let expr = detection(&rule).condition;
+        let mut items = Vec::new();
+        collect(&expr, &mut items);
+        let values = |field: &str| match field {
+            "other" => vec![Value::Text(Cow::Borrowed("seen"))],
+            _ => Vec::new(),
+        };
+        let event = EventValues { values: &values, record: "" };
+        let tests = items.iter().flat_map(|item| &item.tests);
+        tests.map(|one| test(one, &event)).collect::<Vec<_>>().join("; ")
+    }
+
+    fn collect(expr: &Expr, items: &mut Vec<Item>) {
+        match expr {
+            Expr::And(parts) | Expr::Or(parts) => parts.iter().for_each(|part| collect(part, items)),
+            Expr::Not(inner) | Expr::Named(_, inner) => collect(inner, items),
+            Expr::Item(item) => items.push(item.clone()),
+        }
+    }
+
+    #[test]
+    fn every_test_has_its_words() {
+        for (line, expect) in [
+            ("a: x", "is \"x\""),
+            ("a: ''", "is \"\""),
+            ("a: '*'", "is anything"),
+            ("a|startswith: x", "starts with \"x\""),
+            ("a|endswith|cased: x", "ends with \"x\" in this case"),
+            (r"a|contains: ['x', 'C:\y']", r#"contains "x"; contains "C:\y""#),
+            (r"a: 'x*y?\*'", r#"is like "x*y?\*""#),
+            ("a|windash|contains: ' -x'", "is like \"* -x*\" with any dash"),
+            ("a: 4625", "is 4625"),
+            ("a: true", "is true"),
+            ("a: null", "is absent or null"),
+            ("a|exists: true", "is there"),
+            ("a|exists: false", "is absent"),
+            ("a|gte: 5", ">= 5"),
+            ("a|lt: 0.5", "< 0.5"),
+            ("a|cidr: 10.0.0.0/8", "is in 10.0.0.0/8"),
+            ("a|cidr: fe80::/10", "is in fe80::/10"),
+            ("a|cidr: '::/0'", "is in ::/0"),
+            ("a|re|i|s: 'x.y'", "matches /x.y/is"),
+            ("a|fieldref: other", "is the value of other (\"seen\")"),
+            ("a|fieldref|endswith: none", "ends with the value of none (absent)"),
+        ] {
+            assert_eq!(words(line), expect, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_correlation_says_what_it_needs() {
+        let spec = |kind: &str, condition: Vec<(Comparison, f64)>, followed| CorrelationSpec {
+            kind: kind.to_string(),
+            timespan: Span::seconds(300),
+            condition,
+            followed,
+        };
+        let by = ["source.ip".to_string(), "user.name".to_string()];
+        assert_eq!(
+            requirement(
+                &spec("event_count", vec![(Comparison::Gt, 10.0), (Comparison::Lte, 20.0)], false),
+                &by
+            ),
+            "more than 10 and at most 20 events within 5 minutes per source.ip, user.name"
+        );
+        assert_eq!(
+            requirement(&spec("consecutive", vec![(Comparison::Gte, 5.0)], true), &[]),
+            "at least 5 events in a row within 5 minutes, then one that follows"
+        );
+    }
+}
