@@ -17,17 +17,16 @@ transformations:
       Provider_Name: [Provider_Name, SourceName]
 """
 
+UNEXPLAINED = "unexplained"
+
+# What a cause means, by its name.
 CAUSES = {
     "mapping": "Tocsin also reads `Provider_Name` where the collector wrote `SourceName` (the taxonomy name"
     " of the field); rsigma, told to do the same by a pipeline, agrees",
     "windash": "the value has a `/`: by the specification `windash` stands for `-` and `/` alike, rsigma"
     " replaces only `-`; with the value written with `-` it agrees",
-    "wildcard": "`?` in a value with `startswith`, `endswith` or `contains` is a wildcard by the"
-    " specification; rsigma takes it as written",
-    "unexplained": "unexplained",
+    UNEXPLAINED: "no cause known",
 }
-
-WILDCARD = re.compile(r"\|(?:startswith|endswith|contains)[^\n]*:[^\n]*(?:\n\s+- [^\n]*)*\?")
 
 
 def content(event):
@@ -115,13 +114,8 @@ def explain(found, ours, rules, again):
         "windash": again({rule: with_dashes(text) for rule, text in texts.items()}, None),
     }
     causes = {}
-    for rule, sides in found.items():
+    for rule in found:
         wanted = {match for match in ours if match[0] == rule}
         agreed = [name for name, got in trials.items() if wanted == {match for match in got if match[0] == rule}]
-        if agreed:
-            causes[rule] = agreed[0]
-        elif WILDCARD.search(texts.get(rule, "")) and not sides["rsigma"]:
-            causes[rule] = "wildcard"
-        else:
-            causes[rule] = "unexplained"
+        causes[rule] = agreed[0] if agreed else UNEXPLAINED
     return causes

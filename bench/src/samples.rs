@@ -19,7 +19,8 @@ const AGENTS: [&str; 4] = [
     "okhttp/4.12.0",
     "curl/8.5.0",
 ];
-const PATHS: [&str; 6] = ["/", "/css/site.css", "/img/logo.png", "/login", "/api/v1/orders?page=2", "/search?q=lamp"];
+const PATHS: [&str; 6] =
+    ["/", "/css/site.css", "/img/logo.png", "/login", "/api/v1/orders?page=2", "/search?q=lamp"];
 
 /// A generator of numbers (SplitMix64).
 struct Numbers(u64);

@@ -70,7 +70,8 @@ pub fn batches(text: &str) -> Vec<RawBatch> {
     let (mut from, mut line) = (0, 0);
     while from < text.len() {
         let to = text.floor_char_boundary(text.len().min(from + BATCH_BYTES));
-        let end = if to == text.len() { to } else { text[from..to].rfind('\n').map_or(to, |at| from + at + 1) };
+        let end =
+            if to == text.len() { to } else { text[from..to].rfind('\n').map_or(to, |at| from + at + 1) };
         let mut batch = RawBatch {
             offsets: OffsetRange { from: from as u64, to: end as u64 },
             first_record: line,

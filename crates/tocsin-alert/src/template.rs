@@ -7,13 +7,13 @@ pub fn render(template: &str, value: impl Fn(&str) -> Option<String>) -> String 
     let mut rest = template;
     while let Some(open) = rest.find('{') {
         out.push_str(&rest[..open]);
-        let Some(len) = rest[open..].find('}') else { break };
-        let name = &rest[open + 1..open + len];
-        match value(name) {
+        rest = &rest[open..];
+        let Some(close) = rest.find('}') else { break };
+        match value(&rest[1..close]) {
             Some(text) => out.push_str(&text),
-            None => out.push_str(&rest[open..=open + len]),
+            None => out.push_str(&rest[..=close]),
         }
-        rest = &rest[open + len + 1..];
+        rest = &rest[close + 1..];
     }
     out.push_str(rest);
     out

@@ -116,15 +116,6 @@ impl Compiler {
             Ok(feeds) => feeds,
             Err(refused) => return self.report(&document, Severity::Error, refused),
         };
-        if correlation.group_by.is_empty() {
-            let refused = Refused {
-                place: correlation.place,
-                code: "no_group_by",
-                reason: "without `group-by` all events count together".to_string(),
-                hint: Some("add `group-by: [source.ip]` to count per address".to_string()),
-            };
-            self.report(&document, Severity::Warning, refused);
-        }
         let spec = CorrelationSpec {
             kind: correlation.kind.clone(),
             timespan: correlation.timespan,

@@ -72,7 +72,8 @@ fn references(findings: &mut Findings, node: &Node, key: &str) -> Vec<(String, P
 fn group_by(findings: &mut Findings, correlation: &Entry) -> Vec<String> {
     let Some(entry) = correlation.value.entry("group-by") else {
         let reason = "without `group-by` all events are counted as one group";
-        findings.warning(correlation.key_place, "no_group_by", reason);
+        let hint = "add `group-by: [source.ip]` to count per address";
+        findings.warning_with_hint(correlation.key_place, "no_group_by", reason, hint);
         return Vec::new();
     };
     let texts = fields::texts(findings, entry).unwrap_or_default();

@@ -22,17 +22,16 @@ pub fn write_text(out: &mut impl Write, diagnostics: &[Diagnostic], files: &[Rul
     let texts: HashMap<&Path, &str> =
         files.iter().map(|file| (file.path.as_path(), file.text.as_str())).collect();
     for diagnostic in diagnostics {
-        let written = loading::written(diagnostic);
-        let (first, hint) = written.split_once('\n').unwrap_or((&written, ""));
-        writeln!(out, "{}", sanitise::text(first))?;
+        let first = loading::written(&Diagnostic { hint: None, ..diagnostic.clone() });
+        writeln!(out, "{}", sanitise::text(&first))?;
         let text = texts.get(diagnostic.file.as_path());
         if let Some((line, mark)) = text.and_then(|text| excerpt(text, diagnostic.place)) {
             let number = diagnostic.place.line;
             writeln!(out, "{number:>6} | {line}")?;
             writeln!(out, "       | {:mark$}^", "")?;
         }
-        if !hint.is_empty() {
-            writeln!(out, "{}", sanitise::text(hint))?;
+        if let Some(hint) = &diagnostic.hint {
+            writeln!(out, "  hint: {}", sanitise::text(hint))?;
         }
     }
     Ok(())

@@ -1,0 +1,89 @@
+"""How figures are written down: tables, verdicts, numbers."""
+from dataclasses import dataclass, field
+
+from measure import median
+
+
+@dataclass
+class Side:
+    """One program's runs of one row. `cpu` and `wall` are net of whatever the row leaves out."""
+
+    name: str
+    cpu: list
+    wall: list
+    rss: list = field(default_factory=list)
+
+    @staticmethod
+    def of(name, runs, cpu_out=0.0, wall_out=lambda _: 0.0):
+        """From runs; `cpu_out` and `wall_out` say what to take off."""
+        cpu = [max(run.cpu - cpu_out, 1e-9) for run in runs]
+        wall = [max(run.wall - wall_out(run), 1e-9) for run in runs]
+        return Side(name, cpu, wall, [run.rss for run in runs])
+
+    def rate(self, events):
+        """Events a second of CPU time."""
+        return events / median(self.cpu)
+
+    def row(self, events):
+        """Its line in the table of a row."""
+        peak = f"{max(self.rss) / 1e6:.1f}" if self.rss else ""
+        cpu, wall = median(self.cpu), median(self.wall)
+        return [self.name, f"{cpu:.3g}", f"{wall:.3g}", number(events / cpu), number(events / wall), peak]
+
+
+SIDE_HEADS = ["", "CPU s", "wall s", "events/s of CPU time", "events/s", "peak MB"]
+
+
+@dataclass
+class Figure:
+    """A line of the summary."""
+
+    row: str
+    what: str
+    value: str
+    goal: str
+    floor: str
+    verdict: str
+
+
+def number(value):
+    """A number with its thousands apart."""
+    return f"{value:,.0f}"
+
+
+def ratio(slow, fast):
+    """How many times faster `fast` is than `slow`, by CPU and wall time, of medians and by pair."""
+    by_cpu = [a / b for a, b in zip(slow.cpu, fast.cpu)]
+    by_wall = [a / b for a, b in zip(slow.wall, fast.wall)]
+    of_medians = median(slow.cpu) / median(fast.cpu)
+    text = (
+        f"{fast.name} : {slow.name} = **{of_medians:.2f}** by CPU time"
+        f" (by pair: min {min(by_cpu):.2f}, median {median(by_cpu):.2f}, max {max(by_cpu):.2f}),"
+        f" {median(slow.wall) / median(fast.wall):.2f} by wall time"
+        f" (by pair: min {min(by_wall):.2f}, median {median(by_wall):.2f}, max {max(by_wall):.2f})."
+    )
+    return of_medians, text
+
+
+def judged(value, goal, floor):
+    """Whether a value, the more the better, meets its goal or its floor."""
+    if value >= goal:
+        return "met"
+    return "floor met, goal not met" if floor is not None and value >= floor else "not met"
+
+
+def table(heads, rows):
+    """A table in Markdown."""
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "".join(f"| {' | '.join(str(cell) for cell in line)} |\n" for line in lines)
+
+
+def commands(*lines):
+    """Commands as a block."""
+    return "```\n" + "\n".join(lines) + "\n```\n"
+
+
+def summary(figures):
+    """The table at the top."""
+    rows = [[f.row, f.what, f.value, f.goal, f.floor, f.verdict] for f in figures]
+    return table(["row", "what", "figure", "goal", "floor", "verdict"], rows)
