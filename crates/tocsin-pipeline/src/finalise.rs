@@ -17,13 +17,21 @@ use tocsin_decode::view::{EventView, Viewed};
 
 use crate::records::Records;
 
+/// An episode that nothing touches is closed within this much event time after its end: the width
+/// of a bucket of the expiry wheel, and of a tick.
+const IDLE_CLOSE: Span = Span::seconds(5);
+
 /// Holds closed detections back until no earlier one can come any more.
 pub struct Finaliser {
     plan: Arc<Plan>,
     tenant: String,
     view: EventView,
     held: BTreeMap<(Timestamp, AlertId), Detection>,
-    /// The longest episode of any rule.
+    /// Detections older than what was handed out already: of events far behind the watermark.
+    overdue: BTreeMap<(Timestamp, AlertId), Detection>,
+    released: Timestamp,
+    /// How long after t0 a detection may still be open: the longest episode of any rule, and the
+    /// time until an idle key is looked at.
     longest: Span,
 }
 
@@ -32,11 +40,14 @@ impl Finaliser {
     #[must_use]
     pub fn new(plan: Arc<Plan>, tenant: &str, as_of: Timestamp) -> Finaliser {
         let longest = plan.rules.iter().map(|rule| rule.meta.episode).max().unwrap_or_default();
+        let longest = Span(longest.0.saturating_add(IDLE_CLOSE.0));
         Finaliser {
             plan,
             tenant: tenant.to_string(),
             view: EventView::new(as_of),
             held: BTreeMap::new(),
+            overdue: BTreeMap::new(),
+            released: Timestamp::MIN,
             longest,
         }
     }
@@ -46,15 +57,28 @@ impl Finaliser {
         for detection in detections {
             if detection.phase == Phase::Closed && self.plan.meta(detection.rule).alerts {
                 let id = self.source(&detection).id();
-                self.held.insert((detection.t0, id), detection);
+                let overdue = detection.t0 < self.released;
+                let list = if overdue { &mut self.overdue } else { &mut self.held };
+                list.insert((detection.t0, id), detection);
             }
         }
     }
 
     /// Hands out the alerts that are complete and in order at a watermark, one time after the
-    /// other: only those of one event need each other.
+    /// other: only those of one event need each other. At the end of input the overdue ones
+    /// follow, in order among themselves.
     pub fn release(&mut self, watermark: Timestamp, records: &mut dyn Records, out: &mut dyn FnMut(Alert)) {
-        let until = if watermark == Timestamp::MAX { watermark } else { watermark.minus(self.longest) };
+        let ended = watermark == Timestamp::MAX;
+        let until = if ended { watermark } else { watermark.minus(self.longest) };
+        self.released = self.released.max(until);
+        self.release_until(until, records, out);
+        if ended {
+            self.held = std::mem::take(&mut self.overdue);
+            self.release_until(until, records, out);
+        }
+    }
+
+    fn release_until(&mut self, until: Timestamp, records: &mut dyn Records, out: &mut dyn FnMut(Alert)) {
         while let Some(t0) = self.held.first_key_value().map(|(key, _)| key.0).filter(|t0| *t0 < until) {
             let mut alerts = Vec::new();
             while let Some(entry) = self.held.first_entry().filter(|entry| entry.key().0 == t0) {

@@ -82,7 +82,11 @@ impl Source for FileSource {
     }
 
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let len = self.reader.read(buffer)?;
+        let compressed = self.compressed;
+        let len = self.reader.read(buffer).map_err(|error| match compressed {
+            true => io::Error::new(error.kind(), format!("the gzip stream is damaged or cut off: {error}")),
+            false => error,
+        })?;
         let consumed = self.consumed();
         let shrank = len == 0 && !buffer.is_empty() && self.size.is_some_and(|size| consumed < size);
         if shrank && !self.reported {
