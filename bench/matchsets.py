@@ -74,9 +74,9 @@ def alerts_of_rsigma(output):
 def differences(ours, theirs):
     """By rule: which lines only one side has."""
     found = defaultdict(lambda: {"tocsin": [], "rsigma": []})
-    for rule, line in sorted(ours - theirs, key=str):
+    for rule, line in sorted(ours - theirs):
         found[rule]["tocsin"].append(line)
-    for rule, line in sorted(theirs - ours, key=str):
+    for rule, line in sorted(theirs - ours):
         found[rule]["rsigma"].append(line)
     return dict(found)
 

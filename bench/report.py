@@ -58,7 +58,7 @@ def machine(options):
 HOW = """Every row runs its programs in turn on the same file (A B A B), {pairs} times, in one session. A figure is the
 ratio of the medians by CPU time; wall time stands beside it. Machines differ and so do their quiet hours: quote
 ratios, never single times. One core means pinned to one core and one thread. Match sets are compared before anything
-is timed. Written by `make bench`; the input comes from `bench/gen.py`.
+is timed. Peaks below some 14 MB cannot be told apart (the process that measures is that large). Written by `make bench`; the input comes from `bench/gen.py`.
 """
 
 

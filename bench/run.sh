@@ -50,7 +50,8 @@ done
 
 rsigma_path >/dev/null || install_rsigma
 rsigma=$(rsigma_path) || fail "rsigma $RSIGMA_VERSION could not be installed"
-cargo build --locked --profile "$profile" --package tocsin --package tocsin-bench
+cargo build --locked --profile "$profile" --package tocsin # alone, with its own features only
+cargo build --locked --profile "$profile" --package tocsin-bench --bin limits
 
 mkdir -p "$folder"
 python3 bench/report.py --tocsin "$target/$profile/tocsin" --limits "$target/$profile/limits" \

@@ -5,7 +5,6 @@ use thiserror::Error;
 
 use crate::detector::SnapshotError;
 use crate::shard::RuleState;
-use crate::time::Timestamp;
 use crate::watermark::Watermarks;
 
 /// Version of the bytes; a checkpoint of another version is refused.
@@ -16,8 +15,6 @@ const VERSION: u32 = 1;
 pub struct Checkpoint {
     /// Watermarks by tenant.
     pub tenants: Vec<Watermarks>,
-    /// When idle shards were last advanced.
-    pub ticked: Timestamp,
     /// State by shard and rule.
     pub shards: Vec<Vec<RuleState>>,
 }

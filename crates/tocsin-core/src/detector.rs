@@ -13,6 +13,7 @@
 
 use thiserror::Error;
 
+use crate::batch::TenantId;
 use crate::detection::Detection;
 use crate::signal::Signals;
 use crate::time::{Span, Timestamp};
@@ -44,8 +45,9 @@ pub struct SnapshotError(pub String);
 
 /// One stateful rule.
 pub trait Detector: Send + Sync {
-    /// Fresh state for one shard. `seed` keys the hash tables of attacker-chosen strings.
-    fn shard(&self, seed: u64) -> Box<dyn DetectorShard>;
+    /// Fresh state of a tenant for one shard. `seed` keys the hash tables of attacker-chosen
+    /// strings.
+    fn shard(&self, tenant: TenantId, seed: u64) -> Box<dyn DetectorShard>;
 }
 
 /// The state of one rule in one shard.

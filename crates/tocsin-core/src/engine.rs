@@ -18,7 +18,7 @@ use crate::plan::Plan;
 use crate::shard::{SHARDS, Shard, rule_hash, shard_of};
 use crate::signal::{Signal, Signals};
 use crate::time::{Span, Timestamp};
-use crate::watermark::Watermarks;
+use crate::watermark::{PartitionClock, Watermarks};
 
 /// How far an event's time may lie ahead of its ingest.
 const FUTURE_MAX: Span = Span::seconds(60);
@@ -189,7 +189,6 @@ pub struct Correlator {
     shards: Vec<Shard>,
     routed: Vec<Vec<u32>>,
     rule_hashes: Vec<u64>,
-    ticked: Timestamp,
 }
 
 /// What one step gave.
@@ -213,7 +212,6 @@ impl Correlator {
             tenants: Vec::new(),
             shards: (0..SHARDS).map(|_| Shard::default()).collect(),
             routed: vec![Vec::new(); SHARDS],
-            ticked: Timestamp::MIN,
         }
     }
 
@@ -231,14 +229,16 @@ impl Correlator {
             list: Vec::with_capacity(batch.signals.len()),
             keys: std::mem::take(&mut batch.keys),
         };
+        let lateness = self.config.lateness;
+        let mut clock = self.watermarks(tenant).clock(partition, lateness);
         for unplaced in std::mem::take(&mut batch.signals) {
-            match self.place(tenant, partition, unplaced) {
+            match self.place(&mut clock, unplaced) {
                 Some(signal) => signals.list.push(signal),
                 None => output.late_dropped += 1,
             }
         }
-        self.watermarks(tenant).observe(partition, batch.newest);
-        let watermark = self.advance(tenant);
+        let watermark = clock.observe(batch.newest);
+        self.watermarks(tenant).accept(partition, clock);
         self.route(tenant, &signals);
         let context = self.context(watermark);
         for (shard, mine) in self.shards.iter_mut().zip(&mut self.routed) {
@@ -247,16 +247,18 @@ impl Correlator {
                 mine.clear();
             }
         }
-        self.tick(watermark, &mut output);
+        self.tick(tenant, watermark, &mut output);
         output
     }
 
     /// A partition has ended.
     pub fn leave(&mut self, tenant: TenantId, partition: PartitionId) -> Output {
         let mut output = Output::default();
-        self.watermarks(tenant).leave(partition);
-        let watermark = self.advance(tenant);
-        self.tick(watermark, &mut output);
+        let lateness = self.config.lateness;
+        let watermarks = self.watermarks(tenant);
+        watermarks.leave(partition);
+        let watermark = watermarks.advance(lateness);
+        self.tick(tenant, watermark, &mut output);
         output
     }
 
@@ -280,7 +282,6 @@ impl Correlator {
     pub fn checkpoint(&self) -> Checkpoint {
         Checkpoint {
             tenants: self.tenants.clone(),
-            ticked: self.ticked,
             shards: self.shards.iter().map(|shard| shard.snapshot(&self.plan)).collect(),
         }
     }
@@ -301,31 +302,26 @@ impl Correlator {
         }
         self.shards = shards;
         self.tenants.clone_from(&checkpoint.tenants);
-        self.ticked = checkpoint.ticked;
         Ok(())
     }
 
     /// Gives a signal its time and tells whether it is late; `None` when it is too late to count.
-    fn place(&mut self, tenant: TenantId, partition: PartitionId, unplaced: Unplaced) -> Option<Signal> {
-        let (lateness, grace) = (self.config.lateness, self.config.grace);
-        // Before the first event with a time of its own, the reference time stands in.
-        let reference = self.config.latest.minus(FUTURE_MAX);
-        let watermarks = self.watermarks(tenant);
-        watermarks.observe(partition, unplaced.newest_in_batch);
+    fn place(&self, clock: &mut PartitionClock, unplaced: Unplaced) -> Option<Signal> {
+        let watermark = clock.observe(unplaced.newest_in_batch);
         let mut signal = unplaced.signal;
         if signal.ingest == Timestamp::MIN {
-            let newest = watermarks.newest(partition);
-            signal.ingest = if newest == Timestamp::MIN { reference } else { newest };
+            // Before the first event with a time of its own, the reference time stands in.
+            let reference = self.config.latest.minus(FUTURE_MAX);
+            signal.ingest = if clock.newest() == Timestamp::MIN { reference } else { clock.newest() };
         }
         if unplaced.time_from_ingest {
             signal.time = signal.ingest;
         }
-        let watermark = watermarks.advance(lateness);
         if signal.time <= watermark {
             signal.late_behind = Some(watermark);
             // A stateless rule needs no window: its match counts however late it comes.
             let needs_window = self.plan.meta(signal.rule).window.is_some();
-            if needs_window && signal.time < watermark.minus(grace) {
+            if needs_window && signal.time < watermark.minus(self.config.grace) {
                 return None;
             }
         }
@@ -339,20 +335,16 @@ impl Correlator {
         }
     }
 
-    fn advance(&mut self, tenant: TenantId) -> Timestamp {
-        let lateness = self.config.lateness;
-        self.watermarks(tenant).advance(lateness)
-    }
-
     /// Lets time pass in all shards, at most once a second of event time: a shard without signals
     /// has only expiry to do.
-    fn tick(&mut self, watermark: Timestamp, output: &mut Output) {
-        let due = watermark == Timestamp::MAX || watermark >= self.ticked.plus(Span::seconds(1));
-        if due {
-            self.ticked = watermark;
+    fn tick(&mut self, tenant: TenantId, watermark: Timestamp, output: &mut Output) {
+        let ticked = &mut self.watermarks(tenant).ticked;
+        let due = ticked.is_none_or(|ticked| watermark >= ticked.plus(Span::seconds(1)));
+        if due || watermark == Timestamp::MAX {
+            *ticked = Some(watermark);
             let context = self.context(watermark);
             for shard in &mut self.shards {
-                shard.tick(&context, &mut output.detections);
+                shard.tick(tenant, &context, &mut output.detections);
             }
         }
     }

@@ -27,6 +27,9 @@ use crate::time::{Span, Timestamp};
 /// Width of one bucket of the expiry wheel, as a power of two in nanoseconds (about a second).
 const WHEEL_SHIFT: u32 = 30;
 
+/// The bucket of a key that stands in none.
+const NO_BUCKET: i64 = i64::MIN;
+
 /// An alert in the making: [t0, end) of one key.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Episode {
@@ -51,7 +54,6 @@ struct Claim {
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct KeyState<S> {
-    tenant: TenantId,
     key: Box<[u8]>,
     /// Entries the watermark has not passed when they were last looked at, in total order.
     waiting: VecDeque<Entry>,
@@ -67,6 +69,7 @@ struct KeyState<S> {
 /// One rule's state in one shard, driven by its machine.
 pub struct Keyed<M: Machine> {
     machine: Arc<M>,
+    tenant: TenantId,
     rule: RuleIdx,
     episode: Span,
     hasher: RandomState,
@@ -82,9 +85,10 @@ pub struct Keyed<M: Machine> {
 impl<M: Machine> Keyed<M> {
     /// Empty state. `seed` keys the hash of attacker-chosen strings.
     #[must_use]
-    pub fn new(machine: Arc<M>, rule: RuleIdx, episode: Span, seed: u64) -> Keyed<M> {
+    pub fn new(machine: Arc<M>, tenant: TenantId, rule: RuleIdx, episode: Span, seed: u64) -> Keyed<M> {
         Keyed {
             machine,
+            tenant,
             rule,
             episode,
             hasher: RandomState::with_seeds(seed, !seed, seed.rotate_left(32), 0x9E37_79B9_7F4A_7C15),
@@ -99,11 +103,11 @@ impl<M: Machine> Keyed<M> {
     }
 
     /// The slot of a key, created if it is new.
-    fn slot(&mut self, tenant: TenantId, key: &[u8]) -> u32 {
-        let hash = self.hasher.hash_one((tenant, key));
+    fn slot(&mut self, key: &[u8]) -> u32 {
+        let hash = self.hasher.hash_one(key);
         let states = &self.states;
         let found = self.index.find(hash, |slot| {
-            states[*slot as usize].as_ref().is_some_and(|s| s.tenant == tenant && *s.key == *key)
+            states[*slot as usize].as_ref().is_some_and(|s| *s.key == *key)
         });
         if let Some(slot) = found {
             return *slot;
@@ -112,14 +116,13 @@ impl<M: Machine> Keyed<M> {
             self.evict_next_to_expire();
         }
         let state = KeyState {
-            tenant,
             key: key.into(),
             waiting: VecDeque::new(),
             newest: Timestamp::MIN,
             machine: M::State::default(),
             episode: None,
             claim: None,
-            bucket: i64::MIN,
+            bucket: NO_BUCKET,
         };
         let slot = match self.free.pop() {
             Some(slot) => {
@@ -138,13 +141,13 @@ impl<M: Machine> Keyed<M> {
     fn enter(&mut self, slot: u32, hash: u64) {
         let (states, hasher) = (&self.states, &self.hasher);
         self.index.insert_unique(hash, slot, |slot| {
-            states[*slot as usize].as_ref().map_or(0, |s| hasher.hash_one((s.tenant, &*s.key)))
+            states[*slot as usize].as_ref().map_or(0, |s| hasher.hash_one(&*s.key))
         });
     }
 
     fn remove(&mut self, slot: u32) {
         let Some(state) = self.states[slot as usize].take() else { return };
-        let hash = self.hasher.hash_one((state.tenant, &*state.key));
+        let hash = self.hasher.hash_one(&*state.key);
         if let Ok(entry) = self.index.find_entry(hash, |candidate| *candidate == slot) {
             entry.remove();
         }
@@ -177,7 +180,7 @@ impl<M: Machine> Keyed<M> {
         context: &StepContext,
         out: &mut Vec<Detection>,
     ) {
-        let slot = self.slot(signals.tenant, signals.key(signal));
+        let slot = self.slot(signals.key(signal));
         let entry = Entry::of(signal);
         if let Some(watermark) = signal.late_behind {
             self.settle(slot, watermark, context, out);
@@ -219,7 +222,7 @@ impl<M: Machine> Keyed<M> {
         if state.episode.is_none() && episode.end > context.watermark.minus(context.grace) {
             state.episode = Some(Box::new(episode));
         } else {
-            out.push(episode.detection(self.rule, state.tenant, &state.key, Phase::Closed));
+            out.push(episode.detection(self.rule, self.tenant, &state.key, Phase::Closed));
         }
     }
 
@@ -229,7 +232,7 @@ impl<M: Machine> Keyed<M> {
         while let Some(entry) = state.waiting.front().copied().filter(|e| e.time <= watermark) {
             state.waiting.pop_front();
             if let Some(ended) = state.episode.take_if(|episode| entry.time >= episode.end) {
-                out.push(ended.detection(self.rule, state.tenant, &state.key, Phase::Closed));
+                out.push(ended.detection(self.rule, self.tenant, &state.key, Phase::Closed));
             }
             if !self.machine.advance(&mut state.machine, &entry) {
                 continue;
@@ -246,13 +249,13 @@ impl<M: Machine> Keyed<M> {
             if context.emission == Emission::Live {
                 let moved = state.claim.take().filter(|claim| claim.t0 != opened.t0);
                 out.extend(
-                    moved.map(|c| c.detection(self.rule, state.tenant, &state.key, Phase::Superseded)),
+                    moved.map(|c| c.detection(self.rule, self.tenant, &state.key, Phase::Superseded)),
                 );
             }
             state.episode = Some(Box::new(opened));
         }
         if let Some(ended) = state.episode.take_if(|episode| watermark >= episode.end) {
-            out.push(ended.detection(self.rule, state.tenant, &state.key, Phase::Closed));
+            out.push(ended.detection(self.rule, self.tenant, &state.key, Phase::Closed));
         }
     }
 
@@ -286,8 +289,8 @@ impl<M: Machine> Keyed<M> {
             return;
         }
         let phase = if claim.is_some() { Phase::Superseded } else { Phase::Withdrawn };
-        out.extend(state.claim.map(|c| c.detection(self.rule, state.tenant, &state.key, phase)));
-        out.extend(found.map(|e| e.detection(self.rule, state.tenant, &state.key, Phase::Provisional)));
+        out.extend(state.claim.map(|c| c.detection(self.rule, self.tenant, &state.key, phase)));
+        out.extend(found.map(|e| e.detection(self.rule, self.tenant, &state.key, Phase::Provisional)));
         state.claim = claim;
     }
 
@@ -302,7 +305,7 @@ impl<M: Machine> Keyed<M> {
             && let Some(episode) = state.episode.as_mut().filter(|episode| episode.changed)
         {
             episode.changed = false;
-            let detection = episode.clone().detection(self.rule, state.tenant, &state.key, Phase::Open);
+            let detection = episode.clone().detection(self.rule, self.tenant, &state.key, Phase::Open);
             out.push(detection);
         }
         let nothing_left = state.waiting.is_empty()
@@ -313,7 +316,9 @@ impl<M: Machine> Keyed<M> {
             return;
         }
         let bucket = deadline(state, self.machine.span(), context) >> WHEEL_SHIFT;
-        if state.bucket != bucket {
+        // A key that stands in an earlier bucket is looked at too early, once, and moves on then:
+        // cheaper than moving it with every event.
+        if state.bucket == NO_BUCKET || bucket < state.bucket {
             state.bucket = bucket;
             self.wheel.entry(bucket).or_default().push(slot);
         }
@@ -327,7 +332,7 @@ impl<M: Machine> Keyed<M> {
             let (id, slots) = bucket.remove_entry();
             for slot in slots {
                 if let Some(state) = self.states[slot as usize].as_mut().filter(|s| s.bucket == id) {
-                    state.bucket = i64::MIN;
+                    state.bucket = NO_BUCKET;
                     self.visit(slot, context, out);
                 }
             }
@@ -429,7 +434,7 @@ impl<M: Machine> DetectorShard for Keyed<M> {
 
     fn snapshot(&self) -> Vec<u8> {
         let mut states: Vec<&KeyState<M::State>> = self.states.iter().flatten().collect();
-        states.sort_unstable_by(|a, b| (a.tenant, &a.key).cmp(&(b.tenant, &b.key)));
+        states.sort_unstable_by(|a, b| a.key.cmp(&b.key));
         postcard::to_stdvec(&(self.evicted, states)).unwrap_or_default()
     }
 
@@ -443,7 +448,7 @@ impl<M: Machine> DetectorShard for Keyed<M> {
         self.states = states.into_iter().map(Some).collect();
         for slot in 0..self.states.len() as u32 {
             if let Some(state) = &self.states[slot as usize] {
-                let hash = self.hasher.hash_one((state.tenant, &*state.key));
+                let hash = self.hasher.hash_one(&*state.key);
                 self.wheel.entry(state.bucket).or_default().push(slot);
                 self.enter(slot, hash);
             }

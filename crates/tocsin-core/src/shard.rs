@@ -36,6 +36,8 @@ fn fnv(start: u64, bytes: &[u8]) -> u64 {
 /// The state of one rule in one shard, under what names the rule wherever it stands in a set.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RuleState {
+    /// The tenant.
+    pub tenant: TenantId,
     /// The rule's id.
     pub rule_id: String,
     /// The hash of its logic: an edited logic starts empty.
@@ -44,11 +46,12 @@ pub struct RuleState {
     pub state: Vec<u8>,
 }
 
-/// One shard: the state of its keys, by rule.
+/// One shard: the state of its keys, by tenant and rule. Tenants have watermarks of their own, so
+/// nothing here is shared between them.
 #[derive(Default)]
 pub struct Shard {
-    rules: HashMap<RuleIdx, Box<dyn DetectorShard>>,
-    order: Vec<RuleIdx>,
+    rules: HashMap<(TenantId, RuleIdx), Box<dyn DetectorShard>>,
+    order: Vec<(TenantId, RuleIdx)>,
 }
 
 impl Shard {
@@ -65,41 +68,48 @@ impl Shard {
         mine.sort_by_key(|index| signals.list[*index as usize].rule);
         for range in mine.chunk_by(|a, b| signals.list[*a as usize].rule == signals.list[*b as usize].rule) {
             let rule = signals.list[range[0] as usize].rule;
-            if let Some(state) = self.state(plan, rule) {
+            if let Some(state) = self.state(plan, signals.tenant, rule) {
                 state.step(context, signals, range, out);
             }
         }
     }
 
-    /// Advances every rule without signals: expiry and the end of input.
-    pub fn tick(&mut self, context: &StepContext, out: &mut Vec<Detection>) {
-        let nothing = Signals::default();
-        for rule in &self.order {
-            if let Some(state) = self.rules.get_mut(rule) {
+    /// Advances every rule of a tenant without signals: expiry and the end of input.
+    pub fn tick(&mut self, tenant: TenantId, context: &StepContext, out: &mut Vec<Detection>) {
+        let nothing = Signals { tenant, ..Signals::default() };
+        for owner in self.order.iter().filter(|(owner, _)| *owner == tenant) {
+            if let Some(state) = self.rules.get_mut(owner) {
                 state.step(context, &nothing, &[], out);
             }
         }
     }
 
-    fn state(&mut self, plan: &Plan, rule: RuleIdx) -> Option<&mut Box<dyn DetectorShard>> {
-        if !self.rules.contains_key(&rule) {
+    fn state(
+        &mut self,
+        plan: &Plan,
+        tenant: TenantId,
+        rule: RuleIdx,
+    ) -> Option<&mut Box<dyn DetectorShard>> {
+        let owner = (tenant, rule);
+        if !self.rules.contains_key(&owner) {
             let detector = plan.rules[rule.index()].detector.as_ref()?;
-            self.rules.insert(rule, detector.shard(plan.seed));
-            self.order.push(rule);
+            self.rules.insert(owner, detector.shard(tenant, plan.seed));
+            self.order.push(owner);
             self.order.sort_unstable();
         }
-        self.rules.get_mut(&rule)
+        self.rules.get_mut(&owner)
     }
 
     /// All state, by rule.
     #[must_use]
     pub fn snapshot(&self, plan: &Plan) -> Vec<RuleState> {
-        let of_rule = |rule: &RuleIdx| {
-            let meta = plan.meta(*rule);
+        let of_rule = |owner: &(TenantId, RuleIdx)| {
+            let meta = plan.meta(owner.1);
             Some(RuleState {
+                tenant: owner.0,
                 rule_id: meta.id.clone(),
                 logic_hash: meta.logic_hash.clone(),
-                state: self.rules.get(rule)?.snapshot(),
+                state: self.rules.get(owner)?.snapshot(),
             })
         };
         self.order.iter().filter_map(of_rule).collect()
@@ -115,7 +125,7 @@ impl Shard {
         for saved in snapshot {
             let same = |meta: &RuleMeta| meta.id == saved.rule_id && meta.logic_hash == saved.logic_hash;
             let index = plan.rules.iter().position(|rule| same(&rule.meta));
-            if let Some(state) = index.and_then(|index| self.state(plan, RuleIdx(index as u32))) {
+            if let Some(state) = index.and_then(|index| self.state(plan, saved.tenant, RuleIdx(index as u32))) {
                 state.restore(&saved.state)?;
             }
         }

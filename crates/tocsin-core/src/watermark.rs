@@ -13,6 +13,35 @@ use crate::time::{Span, Timestamp};
 pub struct Watermarks {
     newest: BTreeMap<PartitionId, Timestamp>,
     reached: Option<Timestamp>,
+    /// The watermark at which state that nothing touched was last looked at.
+    pub(crate) ticked: Option<Timestamp>,
+}
+
+/// The clock of one partition while one of its batches is taken in: what [`Watermarks`] says,
+/// without a look-up per event.
+#[derive(Clone, Copy, Debug)]
+pub struct PartitionClock {
+    newest: Timestamp,
+    /// The least newest time of all other partitions.
+    others: Timestamp,
+    reached: Timestamp,
+    lateness: Span,
+}
+
+impl PartitionClock {
+    /// Notes an event time; gives the watermark after it.
+    #[inline]
+    pub fn observe(&mut self, time: Timestamp) -> Timestamp {
+        self.newest = self.newest.max(time);
+        self.reached = self.reached.max(self.newest.min(self.others).minus(self.lateness));
+        self.reached
+    }
+
+    /// Newest event time of the partition.
+    #[must_use]
+    pub fn newest(&self) -> Timestamp {
+        self.newest
+    }
 }
 
 impl Watermarks {
@@ -21,16 +50,22 @@ impl Watermarks {
         self.newest.entry(partition).or_insert(Timestamp::MIN);
     }
 
-    /// Newest event time of a partition.
+    /// The clock of a partition, to take in one of its batches.
     #[must_use]
-    pub fn newest(&self, partition: PartitionId) -> Timestamp {
-        self.newest.get(&partition).copied().unwrap_or(Timestamp::MIN)
+    pub fn clock(&self, partition: PartitionId, lateness: Span) -> PartitionClock {
+        let others = self.newest.iter().filter(|(other, _)| **other != partition).map(|(_, newest)| *newest);
+        PartitionClock {
+            newest: self.newest.get(&partition).copied().unwrap_or(Timestamp::MIN),
+            others: others.min().unwrap_or(Timestamp::MAX),
+            reached: self.reached(),
+            lateness,
+        }
     }
 
-    /// Notes an event time of a partition.
-    pub fn observe(&mut self, partition: PartitionId, time: Timestamp) {
-        let newest = self.newest.entry(partition).or_insert(Timestamp::MIN);
-        *newest = (*newest).max(time);
+    /// Takes over what a clock has come to.
+    pub fn accept(&mut self, partition: PartitionId, clock: PartitionClock) {
+        self.newest.insert(partition, clock.newest);
+        self.reached = Some(clock.reached);
     }
 
     /// A partition has ended: it no longer holds the watermark back.

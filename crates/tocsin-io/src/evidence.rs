@@ -14,7 +14,7 @@ use tocsin_decode::framing::{Framing, JsonCutter, cut_lines, line};
 use tocsin_pipeline::records::Records;
 
 /// Bytes of kept records held in memory; above it they go to an unnamed temporary file.
-const SPOOL_BYTES_MAX: usize = 16 << 20;
+const SPOOL_BYTES_MAX: usize = 4 << 20;
 
 /// Bytes of kept records that share one entry of the index in memory: what it takes grows with the
 /// input, a hundredth of a percent of it.

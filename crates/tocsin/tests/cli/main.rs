@@ -2,6 +2,13 @@
 //! and the exit status. One binary for all of them.
 
 mod check;
+mod demo;
 mod explain;
+mod recordings;
+mod recordings_windows;
+mod scan;
+mod scan_bad_input;
+mod scan_inputs;
+mod scan_support;
 mod support;
 mod test_command;

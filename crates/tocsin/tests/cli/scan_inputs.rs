@@ -37,7 +37,11 @@ fn several_files_are_merged_by_event_time() {
     assert_eq!((&alert["count"], &alert["timestamp"]), (&json!(12), &json!(noon(200))));
     assert_eq!((&alert["first_seen"], &alert["last_seen"]), (&json!(noon(0)), &json!(noon(220))));
     assert_eq!(scan(&folder, &["b.ndjson", "a.ndjson", "-r", "rules"]).out, got.out, "in any order");
-    assert_eq!(scan(&folder, &["b.ndjson", "a.ndjson", "a.ndjson", "-r", "rules"]).out, got.out, "named twice");
+    assert_eq!(
+        scan(&folder, &["b.ndjson", "a.ndjson", "a.ndjson", "-r", "rules"]).out,
+        got.out,
+        "named twice"
+    );
 }
 
 /// One file is long, so that it is read in several pieces, and the other lies in the middle of it.
@@ -54,7 +58,8 @@ fn a_long_file_does_not_run_ahead_of_a_short_one() {
 #[test]
 fn standard_input_and_gzip_give_what_the_file_gives() {
     let lines = failures(30, ADDRESS);
-    let folder = with_rules().with("a.ndjson", &lines).with("a.ndjson.gz", gzip(&lines)).with("odd.log", gzip(&lines));
+    let folder =
+        with_rules().with("a.ndjson", &lines).with("a.ndjson.gz", gzip(&lines)).with("odd.log", gzip(&lines));
     let two_members = [gzip(&lines[..1_000]), gzip(&lines[1_000..])].concat();
     let folder = folder.with("two.gz", two_members);
     let plain = scan(&folder, &["a.ndjson", "-r", "rules"]).out;
@@ -121,7 +126,11 @@ fn lines_without_a_year_lie_before_the_reference_time() {
         let got: Scanned = folder.run(&["scan", "auth.log", "-r", "rules", "--as-of", as_of]).into();
         let alert = got.alert();
         assert_eq!((&alert["first_seen"], &alert["last_seen"]), (&json!(first), &json!(last)), "{as_of}");
-        assert_eq!((&alert["count"], &got.summary()["notes"]), (&json!(11), &json!({"year_derived": 11})), "{as_of}");
+        assert_eq!(
+            (&alert["count"], &got.summary()["notes"]),
+            (&json!(11), &json!({"year_derived": 11})),
+            "{as_of}"
+        );
     }
 }
 
@@ -129,7 +138,10 @@ fn lines_without_a_year_lie_before_the_reference_time() {
 fn times_beyond_the_reference_time_are_clamped_and_flagged() {
     let late = failures(1, ADDRESS).replace("2026-11-19T12", "2100-01-01T00");
     let got = scan_one("a", failures(10, ADDRESS) + &late);
-    assert_eq!((&got.alert()["last_seen"], &got.summary()["notes"]), (&json!(noon(9)), &json!({"time_clamped": 1})));
+    assert_eq!(
+        (&got.alert()["last_seen"], &got.summary()["notes"]),
+        (&json!(noon(9)), &json!({"time_clamped": 1}))
+    );
     let told = "a:11: field `event_time`: later than the reference time; the newest time before it is taken \
                 [time_clamped]";
     assert_eq!(got.told(), [told]);

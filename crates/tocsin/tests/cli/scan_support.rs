@@ -75,12 +75,6 @@ impl Scanned {
         self.out.lines().map(read).collect()
     }
 
-    /// The alerts of a rule.
-    pub fn alerts_of(&self, rule: &str) -> Vec<Value> {
-        let of_rule = |alert: &Value| alert["rule"]["id"] == rule;
-        self.objects().into_iter().filter(of_rule).collect()
-    }
-
     /// The only alert.
     pub fn alert(&self) -> Value {
         let mut alerts = self.objects();
