@@ -18,7 +18,7 @@ use crate::batch::TenantId;
 use crate::detection::{Detection, Evidence, Phase};
 use crate::detector::{DetectorShard, Emission, SnapshotError, StepContext, Usage};
 use crate::limits::{EVIDENCE_IDS_MAX, KEYS_PER_SHARD_MAX, PENDING_ENTRIES_MAX};
-use crate::machine::{Contributing, Entry, Machine};
+use crate::machine::{Entry, Machine};
 use crate::matcher::RuleIdx;
 use crate::offset::Position;
 use crate::signal::{Signal, Signals};
@@ -106,9 +106,8 @@ impl<M: Machine> Keyed<M> {
     fn slot(&mut self, key: &[u8]) -> u32 {
         let hash = self.hasher.hash_one(key);
         let states = &self.states;
-        let found = self.index.find(hash, |slot| {
-            states[*slot as usize].as_ref().is_some_and(|s| *s.key == *key)
-        });
+        let found =
+            self.index.find(hash, |slot| states[*slot as usize].as_ref().is_some_and(|s| *s.key == *key));
         if let Some(slot) = found {
             return *slot;
         }
@@ -206,17 +205,16 @@ impl<M: Machine> Keyed<M> {
         state.newest = state.newest.max(entry.time);
         let Some(t0) = holds_at else { return };
         self.scratch.clear();
+        let in_window = self.machine.in_window(&state.machine);
+        self.machine.contributing(&mut state.machine, &mut self.scratch);
+        if !self.scratch.contains(entry) {
+            self.scratch.push(*entry);
+        }
         if let Some(episode) = state.episode.as_mut().filter(|e| e.t0 <= t0 && t0 < e.end) {
-            self.machine.contributing(&mut state.machine, Contributing::Fresh, &mut self.scratch);
-            if !self.scratch.contains(entry) {
-                self.scratch.push(*entry);
-            }
             episode.extend(&self.scratch);
             episode.late = true;
             return;
         }
-        self.machine.contributing(&mut state.machine, Contributing::All, &mut self.scratch);
-        let in_window = self.machine.in_window(&state.machine);
         let mut episode = Episode::open(t0, self.episode, entry.position, in_window, &self.scratch);
         episode.late = true;
         if state.episode.is_none() && episode.end > context.watermark.minus(context.grace) {
@@ -237,20 +235,17 @@ impl<M: Machine> Keyed<M> {
             if !self.machine.advance(&mut state.machine, &entry) {
                 continue;
             }
-            let which = if state.episode.is_some() { Contributing::Fresh } else { Contributing::All };
+            let in_window = self.machine.in_window(&state.machine);
             self.scratch.clear();
-            self.machine.contributing(&mut state.machine, which, &mut self.scratch);
+            self.machine.contributing(&mut state.machine, &mut self.scratch);
             if let Some(episode) = &mut state.episode {
                 episode.extend(&self.scratch);
                 continue;
             }
-            let in_window = self.machine.in_window(&state.machine);
             let opened = Episode::open(entry.time, self.episode, entry.position, in_window, &self.scratch);
             if context.emission == Emission::Live {
                 let moved = state.claim.take().filter(|claim| claim.t0 != opened.t0);
-                out.extend(
-                    moved.map(|c| c.detection(self.rule, self.tenant, &state.key, Phase::Superseded)),
-                );
+                out.extend(moved.map(|c| c.detection(self.rule, self.tenant, &state.key, Phase::Superseded)));
             }
             state.episode = Some(Box::new(opened));
         }
@@ -269,9 +264,9 @@ impl<M: Machine> Keyed<M> {
             let mut ahead = state.machine.clone();
             for entry in &state.waiting {
                 if self.machine.advance(&mut ahead, entry) && entry.time >= beyond {
-                    let mut contributing = Vec::new();
-                    self.machine.contributing(&mut ahead, Contributing::All, &mut contributing);
                     let in_window = self.machine.in_window(&ahead);
+                    let mut contributing = Vec::new();
+                    self.machine.contributing(&mut ahead, &mut contributing);
                     found = Some(Episode::open(
                         entry.time,
                         self.episode,

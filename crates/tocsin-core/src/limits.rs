@@ -29,6 +29,10 @@ pub const EVIDENCE_IDS_MAX: usize = 256;
 /// into a counter (`crate::timeline`). Folding changes no result.
 pub const PENDING_ENTRIES_MAX: usize = 4_096;
 
+/// Events of one key a window holds before its oldest are joined: longer runs that a following
+/// event must end are counted with the times of their beginning blurred.
+pub const WINDOW_ENTRIES_MAX: usize = 8_192;
+
 /// Threshold up to which event counts are exact at any rate. A rule above it does not load.
 pub const EXACT_THRESHOLD_MAX: u64 = 1_024;
 

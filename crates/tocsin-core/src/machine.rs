@@ -64,12 +64,12 @@ pub trait Machine: Send + Sync + 'static {
     /// because of it, if it does.
     fn advance_late(&self, state: &mut Self::State, entry: &Entry) -> Option<Timestamp>;
 
-    /// Appends the entries that make the condition hold: all of them, or only those not yet
-    /// handed out.
-    fn contributing(&self, state: &mut Self::State, which: Contributing, out: &mut Vec<Entry>);
-
-    /// Events in the window now.
+    /// Events in the window now, asked before [`Machine::contributing`].
     fn in_window(&self, state: &Self::State) -> u64;
+
+    /// Appends the entries that make the condition hold and were not handed out before: an event
+    /// counts for one episode.
+    fn contributing(&self, state: &mut Self::State, out: &mut Vec<Entry>);
 
     /// Whether the condition could come to hold with so much more weight (a quick upper bound).
     fn possible(&self, state: &Self::State, more: u64) -> bool;
@@ -83,15 +83,6 @@ pub trait Machine: Send + Sync + 'static {
     /// Folds the middle of a burst among entries that wait, without changing any result.
     /// `boundary` is a time no fold may cross (the end of the open episode).
     fn fold(&self, waiting: &mut VecDeque<Entry>, boundary: Option<Timestamp>);
-}
-
-/// Which contributing entries are asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Contributing {
-    /// All in the window: an episode begins.
-    All,
-    /// Only those not handed out before: an episode goes on.
-    Fresh,
 }
 
 /// Folds entries of each bucket of length `bucket` beyond the first `head` and before the last

@@ -84,12 +84,7 @@ impl Shard {
         }
     }
 
-    fn state(
-        &mut self,
-        plan: &Plan,
-        tenant: TenantId,
-        rule: RuleIdx,
-    ) -> Option<&mut Box<dyn DetectorShard>> {
+    fn state(&mut self, plan: &Plan, tenant: TenantId, rule: RuleIdx) -> Option<&mut Box<dyn DetectorShard>> {
         let owner = (tenant, rule);
         if !self.rules.contains_key(&owner) {
             let detector = plan.rules[rule.index()].detector.as_ref()?;
@@ -125,7 +120,8 @@ impl Shard {
         for saved in snapshot {
             let same = |meta: &RuleMeta| meta.id == saved.rule_id && meta.logic_hash == saved.logic_hash;
             let index = plan.rules.iter().position(|rule| same(&rule.meta));
-            if let Some(state) = index.and_then(|index| self.state(plan, saved.tenant, RuleIdx(index as u32))) {
+            if let Some(state) = index.and_then(|index| self.state(plan, saved.tenant, RuleIdx(index as u32)))
+            {
                 state.restore(&saved.state)?;
             }
         }

@@ -1,13 +1,15 @@
 //! The exact sliding window over event time: how many events lie in [t − W, t].
 //!
-//! Closed on both sides: an event exactly W earlier counts, one nanosecond more does not. With at
-//! most one window's entries held per key the count is exact; nothing is bucketed.
+//! Closed on both sides: an event exactly W earlier counts, one nanosecond more does not. Nothing is
+//! bucketed. Whether a window holds N events depends on its last N alone, so once the condition
+//! holds no more than N entries are kept.
 
 use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use crate::machine::{Contributing, Entry};
+use crate::limits::WINDOW_ENTRIES_MAX;
+use crate::machine::Entry;
 use crate::time::{Span, Timestamp};
 
 /// Entries of the current window, in total order.
@@ -25,6 +27,7 @@ impl Window {
         self.drop_before(entry.time.minus(length));
         self.entries.push_back(entry);
         self.weight += u64::from(entry.weight);
+        self.bound();
     }
 
     /// Adds an entry from behind the newest one, if it can still share a window with it. Returns
@@ -44,6 +47,7 @@ impl Window {
         if at < self.handed_out {
             self.handed_out += 1;
         }
+        self.bound();
         true
     }
 
@@ -79,13 +83,30 @@ impl Window {
         self.entries.is_empty()
     }
 
-    /// Appends entries to `out` and remembers that they were handed out.
-    pub fn hand_out(&mut self, which: Contributing, out: &mut Vec<Entry>) {
-        let from = match which {
-            Contributing::All => 0,
-            Contributing::Fresh => self.handed_out,
-        };
-        out.extend(self.entries.range(from..));
+    /// Whether some entries were handed out before: the condition has held within this window.
+    #[must_use]
+    pub fn has_handed_out(&self) -> bool {
+        self.handed_out > 0
+    }
+
+    /// Appends the entries not handed out before to `out`, and keeps the last `keep` entries.
+    pub fn hand_out(&mut self, keep: usize, out: &mut Vec<Entry>) {
+        out.extend(self.entries.range(self.handed_out..));
+        while self.entries.len() > keep {
+            if let Some(first) = self.entries.pop_front() {
+                self.weight -= u64::from(first.weight);
+            }
+        }
         self.handed_out = self.entries.len();
+    }
+
+    /// Joins the two oldest entries, at the later one's time, when there are too many.
+    fn bound(&mut self) {
+        if self.entries.len() > WINDOW_ENTRIES_MAX
+            && let (Some(first), Some(second)) = (self.entries.pop_front(), self.entries.front_mut())
+        {
+            second.weight = second.weight.saturating_add(first.weight);
+            self.handed_out = self.handed_out.saturating_sub(1);
+        }
     }
 }

@@ -250,3 +250,27 @@ impl Texts {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_plain_finite_decimals_are_numbers() {
+        for (text, expect) in [
+            ("4625", Some(4_625.0)),
+            ("-1.5e3", Some(-1_500.0)),
+            ("+5", Some(5.0)),
+            (".5", Some(0.5)),
+            ("1e400", None),
+            ("-inf", None),
+            ("+nan", None),
+            ("inf", None),
+            ("0x1F", None),
+            (" 1", None),
+            ("", None),
+        ] {
+            assert_eq!(parse_number(text), expect, "{text}");
+        }
+    }
+}

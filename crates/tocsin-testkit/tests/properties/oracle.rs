@@ -43,7 +43,12 @@ fn episodes(times: &[i64]) -> Vec<(i64, u64, i64, i64)> {
                 let from = members.last().map_or(start, |last| start.max(last + 1));
                 members.extend(from..=index);
             }
-            None => episodes.push((*time, (start..=index).collect())),
+            None => {
+                // An event counts for one episode.
+                let counted = episodes.last().and_then(|(_, members)| members.last().copied());
+                let from = counted.map_or(start, |last| start.max(last + 1));
+                episodes.push((*time, (from..=index).collect()));
+            }
         }
     }
     let summary = |(t0, members): (i64, BTreeSet<usize>)| {
