@@ -18,7 +18,7 @@ use crate::batch::TenantId;
 use crate::detection::{Detection, Evidence, Phase};
 use crate::detector::{DetectorShard, Emission, SnapshotError, StepContext, Usage};
 use crate::limits::{EVIDENCE_IDS_MAX, KEYS_PER_SHARD_MAX, PENDING_ENTRIES_MAX};
-use crate::machine::{Entry, Machine};
+use crate::machine::{Contributing, Entry, Machine};
 use crate::matcher::RuleIdx;
 use crate::offset::Position;
 use crate::signal::{Signal, Signals};
@@ -206,11 +206,13 @@ impl<M: Machine> Keyed<M> {
         let Some(t0) = holds_at else { return };
         self.scratch.clear();
         let in_window = self.machine.in_window(&state.machine);
-        self.machine.contributing(&mut state.machine, &mut self.scratch);
+        let covered = state.episode.as_ref().is_some_and(|e| e.t0 <= t0 && t0 < e.end);
+        let which = if covered { Contributing::Fresh } else { Contributing::All };
+        self.machine.contributing(&mut state.machine, which, &mut self.scratch);
         if !self.scratch.contains(entry) {
             self.scratch.push(*entry);
         }
-        if let Some(episode) = state.episode.as_mut().filter(|e| e.t0 <= t0 && t0 < e.end) {
+        if let Some(episode) = state.episode.as_mut().filter(|_| covered) {
             episode.extend(&self.scratch);
             episode.late = true;
             return;
@@ -236,8 +238,9 @@ impl<M: Machine> Keyed<M> {
                 continue;
             }
             let in_window = self.machine.in_window(&state.machine);
+            let which = if state.episode.is_some() { Contributing::Fresh } else { Contributing::All };
             self.scratch.clear();
-            self.machine.contributing(&mut state.machine, &mut self.scratch);
+            self.machine.contributing(&mut state.machine, which, &mut self.scratch);
             if let Some(episode) = &mut state.episode {
                 episode.extend(&self.scratch);
                 continue;
@@ -266,7 +269,7 @@ impl<M: Machine> Keyed<M> {
                 if self.machine.advance(&mut ahead, entry) && entry.time >= beyond {
                     let in_window = self.machine.in_window(&ahead);
                     let mut contributing = Vec::new();
-                    self.machine.contributing(&mut ahead, &mut contributing);
+                    self.machine.contributing(&mut ahead, Contributing::All, &mut contributing);
                     found = Some(Episode::open(
                         entry.time,
                         self.episode,
@@ -319,6 +322,13 @@ impl<M: Machine> Keyed<M> {
         }
     }
 
+    /// Gives back what an idle key no longer needs.
+    fn release_memory(&mut self, slot: u32) {
+        if let Some(state) = self.states[slot as usize].as_mut().filter(|state| state.waiting.is_empty()) {
+            state.waiting = VecDeque::new();
+        }
+    }
+
     /// Visits every key whose deadline the watermark has passed.
     fn expire(&mut self, context: &StepContext, out: &mut Vec<Detection>) {
         let now = context.watermark.0 >> WHEEL_SHIFT;
@@ -329,6 +339,7 @@ impl<M: Machine> Keyed<M> {
                 if let Some(state) = self.states[slot as usize].as_mut().filter(|s| s.bucket == id) {
                     state.bucket = NO_BUCKET;
                     self.visit(slot, context, out);
+                    self.release_memory(slot);
                 }
             }
         }
@@ -348,6 +359,9 @@ fn deadline<S>(state: &KeyState<S>, span: Span, context: &StepContext) -> i64 {
 }
 
 fn insert_sorted(waiting: &mut VecDeque<Entry>, entry: Entry) {
+    if waiting.capacity() == 0 {
+        waiting.reserve_exact(1);
+    }
     if waiting.back().is_none_or(|last| *last <= entry) {
         waiting.push_back(entry);
     } else {

@@ -67,9 +67,9 @@ pub trait Machine: Send + Sync + 'static {
     /// Events in the window now, asked before [`Machine::contributing`].
     fn in_window(&self, state: &Self::State) -> u64;
 
-    /// Appends the entries that make the condition hold and were not handed out before: an event
-    /// counts for one episode.
-    fn contributing(&self, state: &mut Self::State, out: &mut Vec<Entry>);
+    /// Appends the entries that make the condition hold: all there are, or only those not handed
+    /// out before.
+    fn contributing(&self, state: &mut Self::State, which: Contributing, out: &mut Vec<Entry>);
 
     /// Whether the condition could come to hold with so much more weight (a quick upper bound).
     fn possible(&self, state: &Self::State, more: u64) -> bool;
@@ -83,6 +83,15 @@ pub trait Machine: Send + Sync + 'static {
     /// Folds the middle of a burst among entries that wait, without changing any result.
     /// `boundary` is a time no fold may cross (the end of the open episode).
     fn fold(&self, waiting: &mut VecDeque<Entry>, boundary: Option<Timestamp>);
+}
+
+/// Which contributing entries are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Contributing {
+    /// All: an episode begins.
+    All,
+    /// Those not handed out before: an episode goes on.
+    Fresh,
 }
 
 /// Folds entries of each bucket of length `bucket` beyond the first `head` and before the last

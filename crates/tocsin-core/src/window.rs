@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 
 use crate::limits::WINDOW_ENTRIES_MAX;
-use crate::machine::Entry;
+use crate::machine::{Contributing, Entry};
 use crate::time::{Span, Timestamp};
 
 /// Entries of the current window, in total order.
@@ -25,6 +25,10 @@ impl Window {
     /// Adds the next entry in order and drops what lies more than `length` before it.
     pub fn push(&mut self, entry: Entry, length: Span) {
         self.drop_before(entry.time.minus(length));
+        if self.entries.capacity() == 0 {
+            // Most keys never see a second event.
+            self.entries.reserve_exact(1);
+        }
         self.entries.push_back(entry);
         self.weight += u64::from(entry.weight);
         self.bound();
@@ -89,15 +93,29 @@ impl Window {
         self.handed_out > 0
     }
 
-    /// Appends the entries not handed out before to `out`, and keeps the last `keep` entries.
-    pub fn hand_out(&mut self, keep: usize, out: &mut Vec<Entry>) {
-        out.extend(self.entries.range(self.handed_out..));
+    /// Appends entries to `out`, and keeps the last `keep` entries. Where the condition has held
+    /// within this window before, those last ones are all there are.
+    pub fn hand_out(&mut self, which: Contributing, keep: usize, out: &mut Vec<Entry>) {
+        match which {
+            Contributing::All => {
+                if self.has_handed_out() {
+                    self.keep_last(keep);
+                }
+                out.extend(&self.entries);
+            }
+            Contributing::Fresh => out.extend(self.entries.range(self.handed_out..)),
+        }
+        self.keep_last(keep);
+        self.handed_out = self.entries.len();
+    }
+
+    fn keep_last(&mut self, keep: usize) {
         while self.entries.len() > keep {
             if let Some(first) = self.entries.pop_front() {
                 self.weight -= u64::from(first.weight);
+                self.handed_out = self.handed_out.saturating_sub(1);
             }
         }
-        self.handed_out = self.entries.len();
     }
 
     /// Joins the two oldest entries, at the later one's time, when there are too many.

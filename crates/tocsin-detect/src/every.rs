@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use tocsin_core::detector::Detector;
 use tocsin_core::limits::EVIDENCE_IDS_MAX;
-use tocsin_core::machine::{Entry, Machine, fold_buckets};
+use tocsin_core::machine::{Contributing, Entry, Machine, fold_buckets};
 use tocsin_core::matcher::RuleIdx;
 use tocsin_core::time::{Span, Timestamp};
 
@@ -37,7 +37,7 @@ impl Machine for Every {
         Some(entry.time)
     }
 
-    fn contributing(&self, state: &mut Last, out: &mut Vec<Entry>) {
+    fn contributing(&self, state: &mut Last, _: Contributing, out: &mut Vec<Entry>) {
         out.extend(state.0.take());
     }
 

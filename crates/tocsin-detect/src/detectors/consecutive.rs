@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use tocsin_core::correlation::{ROLE_COUNTS, ROLE_FOLLOWS, ROLE_INTERRUPTS};
 use tocsin_core::detector::Detector;
 use tocsin_core::limits::{EVIDENCE_IDS_MAX, EXACT_THRESHOLD_MAX};
-use tocsin_core::machine::{Entry, Machine, fold_equal_times};
+use tocsin_core::machine::{Contributing, Entry, Machine, fold_equal_times};
 use tocsin_core::time::{Span, Timestamp};
 use tocsin_core::window::Window;
 
@@ -82,8 +82,8 @@ impl Machine for Consecutive {
         if run.window.has_handed_out() { self.threshold } else { run.length }
     }
 
-    fn contributing(&self, run: &mut Run, out: &mut Vec<Entry>) {
-        run.window.hand_out(self.threshold as usize, out);
+    fn contributing(&self, run: &mut Run, which: Contributing, out: &mut Vec<Entry>) {
+        run.window.hand_out(which, self.threshold as usize, out);
         out.extend(run.ended_by);
     }
 

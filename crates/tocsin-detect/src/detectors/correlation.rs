@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use tocsin_core::detector::Detector;
 use tocsin_core::limits::{EVIDENCE_IDS_MAX, EXACT_THRESHOLD_MAX};
-use tocsin_core::machine::{Entry, Machine, fold_buckets};
+use tocsin_core::machine::{Contributing, Entry, Machine, fold_buckets};
 use tocsin_core::time::{Span, Timestamp};
 use tocsin_core::window::Window;
 
@@ -54,8 +54,8 @@ impl Machine for EventCount {
         if window.has_handed_out() { self.threshold } else { window.weight() }
     }
 
-    fn contributing(&self, window: &mut Window, out: &mut Vec<Entry>) {
-        window.hand_out(self.threshold as usize, out);
+    fn contributing(&self, window: &mut Window, which: Contributing, out: &mut Vec<Entry>) {
+        window.hand_out(which, self.threshold as usize, out);
     }
 
     fn possible(&self, window: &Window, more: u64) -> bool {
@@ -109,15 +109,16 @@ mod tests {
     fn what_contributes_is_handed_out_once() {
         let machine = EventCount { threshold: 2, timespan: Span::seconds(10) };
         let mut window = Window::default();
-        let mut seconds = |second| {
+        let mut seconds = |which, second| {
             machine.advance(&mut window, &entry(second, 1));
             let mut out = Vec::new();
-            machine.contributing(&mut window, &mut out);
+            machine.contributing(&mut window, which, &mut out);
             out.iter().map(|e| e.time.0 / 1_000_000_000).collect::<Vec<_>>()
         };
-        assert_eq!(seconds(0), [0]);
-        assert_eq!(seconds(3), [3]);
-        assert_eq!(seconds(12), [12]);
+        assert_eq!(seconds(Contributing::All, 0), [0]);
+        assert_eq!(seconds(Contributing::Fresh, 3), [3]);
+        assert_eq!(seconds(Contributing::Fresh, 4), [4]);
+        assert_eq!(seconds(Contributing::All, 5), [4, 5]);
         assert!(window.weight() <= 2);
     }
 

@@ -44,9 +44,11 @@ fn episodes(times: &[i64]) -> Vec<(i64, u64, i64, i64)> {
                 members.extend(from..=index);
             }
             None => {
-                // An event counts for one episode.
-                let counted = episodes.last().and_then(|(_, members)| members.last().copied());
-                let from = counted.map_or(start, |last| start.max(last + 1));
+                // Where the condition held within this window before, its last events stand for
+                // all of them.
+                let held = episodes.last().and_then(|(_, members)| members.last().copied());
+                let goes_on = held.is_some_and(|last| last >= start);
+                let from = if goes_on { start.max(index + 1 - THRESHOLD) } else { start };
                 episodes.push((*time, (from..=index).collect()));
             }
         }
