@@ -235,7 +235,11 @@ impl AlertSource<'_> {
         let value = |name: &str| match name {
             "n" => Some(detection.in_window.to_string()),
             "window" => meta.window.map(|window| window.to_string()),
-            field => key.get(field).or_else(|| named.get(field)).and_then(Value::as_str).map(str::to_string),
+            field => {
+                let known = key.get(field).or_else(|| named.get(field)).and_then(Value::as_str);
+                let absent = field.contains('.').then_some("unknown");
+                known.or(absent).map(str::to_string)
+            }
         };
         let description = match &meta.message {
             Some(template) => render(template, value),

@@ -79,6 +79,12 @@ pub struct MatchedBatch {
 }
 
 impl MatchedBatch {
+    /// How many signals its events became.
+    #[must_use]
+    pub fn signals(&self) -> usize {
+        self.signals.len()
+    }
+
     /// Positions of the events that became signals, each once, in order.
     pub fn signal_positions(&self) -> impl Iterator<Item = Position> {
         let mut last = None;
@@ -108,7 +114,9 @@ impl MatchStage {
         let mut noted = Vec::new();
         let latest = batch.raw.ingest.map_or(self.latest, |ingest| ingest.plus(FUTURE_MAX));
         for event in &mut batch.events {
-            if event.time > latest && !event.notes.time_from_ingest() {
+            // A line without a year has no zone either: up to a day ahead is another zone's clock.
+            let exact = !event.notes.contains(Notes::YEAR_DERIVED);
+            if exact && event.time > latest && !event.notes.time_from_ingest() {
                 event.notes.insert(Notes::TIME_CLAMPED);
             }
             if event.notes != Notes::default() {
@@ -191,12 +199,38 @@ pub struct Correlator {
     rule_hashes: Vec<u64>,
 }
 
+/// The work of some shards in one step.
+pub struct ShardsPart<'a> {
+    plan: &'a Plan,
+    context: StepContext,
+    signals: &'a Signals,
+    shards: &'a mut [Shard],
+    routed: &'a mut [Vec<u32>],
+    tick: bool,
+    out: &'a mut Vec<Detection>,
+}
+
+impl ShardsPart<'_> {
+    /// Does it.
+    pub fn run(self) {
+        for (shard, mine) in self.shards.iter_mut().zip(self.routed) {
+            if !mine.is_empty() {
+                shard.step(self.plan, &self.context, self.signals, mine, self.out);
+                mine.clear();
+            }
+            if self.tick {
+                shard.tick(self.signals.tenant, &self.context, self.out);
+            }
+        }
+    }
+}
+
 /// What one step gave.
 #[derive(Debug, Default)]
 pub struct Output {
     /// Detections that arose or changed.
     pub detections: Vec<Detection>,
-    /// Events too far behind the watermark for any window.
+    /// Events too far behind the watermark for some window.
     pub late_dropped: u64,
 }
 
@@ -222,32 +256,42 @@ impl Correlator {
 
     /// Takes in one batch.
     pub fn step(&mut self, batch: &mut MatchedBatch) -> Output {
+        self.step_in_parts(batch, 1, |parts| parts.into_iter().for_each(ShardsPart::run))
+    }
+
+    /// Takes in one batch, its shards' work cut into parts that `run` may do at the same time: a
+    /// shard owns its state, so nothing is shared. `run` must run every part.
+    pub fn step_in_parts(
+        &mut self,
+        batch: &mut MatchedBatch,
+        parts: usize,
+        run: impl FnOnce(Vec<ShardsPart<'_>>),
+    ) -> Output {
         let (tenant, partition) = (batch.raw.tenant, batch.raw.partition);
         let mut output = Output::default();
-        let mut signals = Signals {
-            tenant,
-            list: Vec::with_capacity(batch.signals.len()),
-            keys: std::mem::take(&mut batch.keys),
-        };
         let lateness = self.config.lateness;
         let mut clock = self.watermarks(tenant).clock(partition, lateness);
-        for unplaced in std::mem::take(&mut batch.signals) {
-            match self.place(&mut clock, unplaced) {
-                Some(signal) => signals.list.push(signal),
-                None => output.late_dropped += 1,
-            }
-        }
+        let signals = self.place_all(batch, &mut clock, &mut output);
         let watermark = clock.observe(batch.newest);
-        self.watermarks(tenant).accept(partition, clock);
+        let watermarks = self.watermarks(tenant);
+        watermarks.accept(partition, clock);
+        let tick = watermarks.tick(watermark);
         self.route(tenant, &signals);
         let context = self.context(watermark);
-        for (shard, mine) in self.shards.iter_mut().zip(&mut self.routed) {
-            if !mine.is_empty() {
-                shard.step(&self.plan, &context, &signals, mine, &mut output.detections);
-                mine.clear();
-            }
-        }
-        self.tick(tenant, watermark, &mut output);
+        let size = SHARDS.div_ceil(parts.clamp(1, SHARDS));
+        let mut found: Vec<Vec<Detection>> = vec![Vec::new(); SHARDS.div_ceil(size)];
+        let shards = self.shards.chunks_mut(size).zip(self.routed.chunks_mut(size));
+        let parts = shards.zip(&mut found).map(|((shards, routed), out)| ShardsPart {
+            plan: &self.plan,
+            context,
+            signals: &signals,
+            shards,
+            routed,
+            tick,
+            out,
+        });
+        run(parts.collect());
+        output.detections = found.into_iter().flatten().collect();
         output
     }
 
@@ -258,7 +302,12 @@ impl Correlator {
         let watermarks = self.watermarks(tenant);
         watermarks.leave(partition);
         let watermark = watermarks.advance(lateness);
-        self.tick(tenant, watermark, &mut output);
+        if watermarks.tick(watermark) {
+            let context = self.context(watermark);
+            for shard in &mut self.shards {
+                shard.tick(tenant, &context, &mut output.detections);
+            }
+        }
         output
     }
 
@@ -305,6 +354,30 @@ impl Correlator {
         Ok(())
     }
 
+    fn place_all(
+        &self,
+        batch: &mut MatchedBatch,
+        clock: &mut PartitionClock,
+        output: &mut Output,
+    ) -> Signals {
+        let mut signals = Signals {
+            tenant: batch.raw.tenant,
+            list: Vec::with_capacity(batch.signals.len()),
+            keys: std::mem::take(&mut batch.keys),
+        };
+        let mut dropped = None;
+        for unplaced in std::mem::take(&mut batch.signals) {
+            match self.place(clock, unplaced) {
+                Some(signal) => signals.list.push(signal),
+                None => {
+                    let again = dropped.replace(unplaced.signal.position) == Some(unplaced.signal.position);
+                    output.late_dropped += u64::from(!again);
+                }
+            }
+        }
+        signals
+    }
+
     /// Gives a signal its time and tells whether it is late; `None` when it is too late to count.
     fn place(&self, clock: &mut PartitionClock, unplaced: Unplaced) -> Option<Signal> {
         let watermark = clock.observe(unplaced.newest_in_batch);
@@ -332,20 +405,6 @@ impl Correlator {
         for (index, signal) in signals.list.iter().enumerate() {
             let shard = shard_of(tenant, self.rule_hashes[signal.rule.index()], signals.key(signal));
             self.routed[shard].push(index as u32);
-        }
-    }
-
-    /// Lets time pass in all shards, at most once a second of event time: a shard without signals
-    /// has only expiry to do.
-    fn tick(&mut self, tenant: TenantId, watermark: Timestamp, output: &mut Output) {
-        let ticked = &mut self.watermarks(tenant).ticked;
-        let due = ticked.is_none_or(|ticked| watermark >= ticked.plus(Span::seconds(1)));
-        if due || watermark == Timestamp::MAX {
-            *ticked = Some(watermark);
-            let context = self.context(watermark);
-            for shard in &mut self.shards {
-                shard.tick(tenant, &context, &mut output.detections);
-            }
         }
     }
 

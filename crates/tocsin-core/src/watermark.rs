@@ -14,7 +14,7 @@ pub struct Watermarks {
     newest: BTreeMap<PartitionId, Timestamp>,
     reached: Option<Timestamp>,
     /// The watermark at which state that nothing touched was last looked at.
-    pub(crate) ticked: Option<Timestamp>,
+    ticked: Option<Timestamp>,
 }
 
 /// The clock of one partition while one of its batches is taken in: what [`Watermarks`] says,
@@ -80,6 +80,16 @@ impl Watermarks {
         let reached = self.reached.map_or(now, |reached| reached.max(now));
         self.reached = Some(reached);
         reached
+    }
+
+    /// Whether time is to pass in all shards now: at most once a second of event time, and at the
+    /// end. A shard without signals has only expiry to do.
+    pub fn tick(&mut self, watermark: Timestamp) -> bool {
+        let due = self.ticked.is_none_or(|ticked| watermark >= ticked.plus(Span::seconds(1)));
+        if due {
+            self.ticked = Some(watermark);
+        }
+        due || watermark == Timestamp::MAX
     }
 
     /// The watermark as it stood at the last [`Watermarks::advance`].

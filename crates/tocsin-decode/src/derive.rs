@@ -9,10 +9,14 @@ use crate::row::Stated;
 /// Values that others follow from; empty where absent.
 #[derive(Clone, Copy, Debug)]
 pub struct Sent<'a> {
+    /// A category named where an action could stand.
+    pub category: &'a [u8],
     /// The action as sent.
     pub action: &'a [u8],
     /// The status or outcome as sent.
     pub outcome: &'a [u8],
+    /// The HTTP status code as sent.
+    pub status_code: &'a [u8],
     /// `EventID` of a Windows event.
     pub windows_event_id: &'a [u8],
     /// Whether there is a path or a method: a request.
@@ -26,8 +30,6 @@ pub struct Derivation {
     pub category: Option<&'static str>,
     /// `event.action`, where it differs from the one sent.
     pub action: Option<&'static str>,
-    /// Whether the action sent is a category's name and therefore no action.
-    pub action_is_category: bool,
     /// `event.outcome`.
     pub outcome: Option<&'static str>,
     /// Sigma's log source product.
@@ -105,7 +107,6 @@ pub fn derive(sent: &Sent<'_>, stated: Stated) -> Derivation {
     let mut derivation = Derivation {
         category: stated.category,
         action: stated.action,
-        action_is_category: false,
         outcome: stated.outcome,
         product: stated.product,
         service: stated.service,
@@ -115,22 +116,32 @@ pub fn derive(sent: &Sent<'_>, stated: Stated) -> Derivation {
         derivation.product = derivation.product.or(Some("windows"));
         derive_windows(sent.windows_event_id, &mut derivation);
     }
-    derivation.outcome = derivation.outcome.or_else(|| outcome_of_status(sent.outcome));
+    derivation.outcome = derivation
+        .outcome
+        .or_else(|| outcome_of_status(sent.outcome))
+        .or_else(|| outcome_of_status(sent.status_code));
+    derivation.category = derivation.category.or_else(|| category_named(sent.category));
     if action.is_empty() {
         if derivation.category.is_none() && sent.has_request {
             derivation.category = Some("api_access");
         }
         return derivation;
     }
-    if let Some(category) = CATEGORIES.iter().find(|category| **category == action) {
-        derivation.category = derivation.category.or(Some(category));
-        derivation.action_is_category = true;
-    }
     let by_beginning = CATEGORY_BY_BEGINNING.iter().find(|(start, _)| action.starts_with(start));
     derivation.category = derivation.category.or(by_beginning.map(|(_, category)| *category));
     let by_ending = OUTCOME_BY_ENDING.iter().find(|(end, _)| action.ends_with(end));
     derivation.outcome = derivation.outcome.or(by_ending.map(|(_, outcome)| *outcome));
     derivation
+}
+
+/// Whether a word is a category's name, and therefore no action.
+#[must_use]
+pub fn names_category(word: &[u8]) -> bool {
+    category_named(word).is_some()
+}
+
+fn category_named(word: &[u8]) -> Option<&'static str> {
+    CATEGORIES.into_iter().find(|category| word.eq_ignore_ascii_case(category.as_bytes()))
 }
 
 fn derive_windows(id: &[u8], derivation: &mut Derivation) {
@@ -164,14 +175,20 @@ fn lower(bytes: &[u8]) -> String {
 mod tests {
     use super::*;
 
-    fn check(action: &str, outcome: &str, expect: (Option<&str>, Option<&str>)) {
-        let sent = Sent {
-            action: action.as_bytes(),
+    fn sent<'a>(action: &'a str, outcome: &'a str) -> Sent<'a> {
+        let named = names_category(action.as_bytes());
+        Sent {
+            category: if named { action.as_bytes() } else { b"" },
+            action: if named { b"" } else { action.as_bytes() },
             outcome: outcome.as_bytes(),
+            status_code: b"",
             windows_event_id: b"",
             has_request: false,
-        };
-        let got = derive(&sent, Stated::default());
+        }
+    }
+
+    fn check(action: &str, outcome: &str, expect: (Option<&str>, Option<&str>)) {
+        let got = derive(&sent(action, outcome), Stated::default());
         assert_eq!((got.category, got.outcome), expect, "{action} {outcome}");
     }
 
@@ -189,9 +206,22 @@ mod tests {
     }
 
     #[test]
+    fn a_category_and_an_action_tell_together() {
+        let both = Sent { category: b"authentication", ..sent("login_failed", "") };
+        let got = derive(&both, Stated::default());
+        assert_eq!((got.category, got.outcome), (Some("authentication"), Some(FAILURE)));
+    }
+
+    #[test]
     fn a_bare_401_is_access_not_a_login() {
-        let sent = Sent { action: b"", outcome: b"401", windows_event_id: b"", has_request: true };
-        let got = derive(&sent, Stated::default());
+        let request = Sent { has_request: true, ..sent("", "401") };
+        let got = derive(&request, Stated::default());
         assert_eq!((got.category, got.outcome), (Some("api_access"), Some(FAILURE)));
+    }
+
+    #[test]
+    fn a_status_code_tells_where_the_word_says_nothing() {
+        let failed = Sent { status_code: b"401", ..sent("", "error") };
+        assert_eq!(derive(&failed, Stated::default()).outcome, Some(FAILURE));
     }
 }

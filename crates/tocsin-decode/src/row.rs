@@ -10,7 +10,7 @@ use tocsin_core::limits::RECORD_WEIGHT_MAX;
 use tocsin_core::time::Timestamp;
 use tocsin_core::value::{Kind, Slot};
 
-use crate::derive::{Derivation, Sent, derive};
+use crate::derive::{Derivation, Sent, derive, names_category};
 use crate::taxonomy::{Target, Taxonomy};
 
 /// Distinct (action, outcome, event id) combinations whose derivation is remembered. Above it the
@@ -56,8 +56,11 @@ pub struct Row {
     generation: u32,
     slots_start: usize,
     time: Option<(u8, Option<Timestamp>)>,
+    /// A category named where an action could stand.
+    category: Option<(u8, Span)>,
     action: Option<(u8, Span)>,
     outcome: Option<(u8, Span)>,
+    status_code: Option<(u8, Span)>,
     event_id: Option<Span>,
     has_request: bool,
     stated: Stated,
@@ -117,8 +120,10 @@ impl Row {
             generation: 0,
             slots_start: 0,
             time: None,
+            category: None,
             action: None,
             outcome: None,
+            status_code: None,
             event_id: None,
             has_request: false,
             stated: Stated::default(),
@@ -136,8 +141,10 @@ impl Row {
         self.generation = self.generation.wrapping_add(1);
         self.slots_start = batch.slots.len();
         self.time = None;
+        self.category = None;
         self.action = None;
         self.outcome = None;
+        self.status_code = None;
         self.event_id = None;
         self.has_request = false;
         self.stated = Stated::default();
@@ -154,12 +161,20 @@ impl Row {
                 Target::Alias(id, rank) => self.put_alias(batch, id, rank, &found),
                 Target::Address(id, rank) => self.put_address(batch, id, rank, &found),
                 Target::Time(rank) => self.put_time(rank, &found),
+                Target::Action(rank) if names_category(found.bytes) => {
+                    keep_best(&mut self.category, rank, &found);
+                }
                 Target::Action(rank) => keep_best(&mut self.action, rank, &found),
                 Target::Request => {
                     let scalar = matches!(found.kind, Kind::Text | Kind::Escaped | Kind::Number);
                     self.has_request |= scalar && !found.bytes.is_empty();
                 }
-                Target::Outcome(rank) => keep_best(&mut self.outcome, rank, &found),
+                Target::Outcome(rank) => {
+                    keep_best(&mut self.outcome, rank, &found);
+                    if is_status_code(found.bytes) {
+                        keep_best(&mut self.status_code, rank, &found);
+                    }
+                }
                 Target::WindowsEventId if is_windows_event_id(found.bytes) => {
                     self.event_id = Some(span(&found));
                 }
@@ -317,13 +332,10 @@ impl Row {
                 push_derived(batch, id, value);
             }
         }
-        if let (Some(id), None, Some((_, sent))) = (self.derived.action, derivation.action, self.action)
-            && !derivation.action_is_category
-        {
+        if let (Some(id), None, Some((_, sent))) = (self.derived.action, derivation.action, self.action) {
             batch.slots.push(Slot { field: id, kind: sent.kind, start: sent.start, len: sent.len });
         }
-        let status = self.outcome.filter(|(_, sent)| is_status_code(&bytes[range(sent)]));
-        if let (Some(id), Some((rank, sent))) = (self.derived.status_code, status)
+        if let (Some(id), Some((rank, sent))) = (self.derived.status_code, self.status_code)
             && self.outranks(batch, id, rank + 1)
         {
             batch.slots.push(Slot { field: id, kind: sent.kind, start: sent.start, len: sent.len });
@@ -333,8 +345,10 @@ impl Row {
     fn derivation(&mut self, bytes: &[u8]) -> Derivation {
         let text = |span: Option<Span>| span.map_or(&b""[..], |sent| &bytes[range(&sent)]);
         let sent = Sent {
+            category: text(self.category.map(|(_, span)| span)),
             action: text(self.action.map(|(_, span)| span)),
             outcome: text(self.outcome.map(|(_, span)| span)),
+            status_code: text(self.status_code.map(|(_, span)| span)),
             windows_event_id: text(self.event_id),
             has_request: self.has_request,
         };
@@ -342,7 +356,7 @@ impl Row {
             return derive(&sent, self.stated);
         }
         self.memory_key.clear();
-        for part in [sent.action, sent.outcome, sent.windows_event_id] {
+        for part in [sent.category, sent.action, sent.outcome, sent.status_code, sent.windows_event_id] {
             self.memory_key.extend_from_slice(part);
             self.memory_key.push(0xff);
         }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use tocsin_alert::Alert;
 use tocsin_core::batch::{Notes, Quarantined, RawBatch, TenantId};
 use tocsin_core::decoder::Decoder;
-use tocsin_core::engine::{Correlator, EngineConfig, MatchStage, MatchedBatch};
+use tocsin_core::engine::{Correlator, EngineConfig, MatchStage, MatchedBatch, Output, ShardsPart};
 use tocsin_core::field::FieldTable;
 use tocsin_core::offset::PartitionId;
 use tocsin_core::plan::Plan;
@@ -24,6 +24,9 @@ use crate::cutter::{BATCH_BYTES, Cutter};
 use crate::finalise::{Finaliser, keep_signals};
 use crate::pool::{Pool, Worker, WorkerFailed};
 use crate::records::Records;
+
+/// Signals of a batch below which starting threads costs more than it saves.
+const SIGNALS_PER_PART: usize = 512;
 
 /// Buffers kept for reuse; more are let go.
 const SPARE_BUFFERS_MAX: usize = 16;
@@ -112,6 +115,7 @@ pub fn run(
         records,
         watcher,
         matches_only: config.matches_only,
+        parts: config.threads,
     };
     scan.run(&mut Pool::new(workers?))?;
     Ok(scan.summary)
@@ -138,6 +142,8 @@ struct Scan<'a> {
     records: &'a mut dyn Records,
     watcher: &'a mut dyn Watcher,
     matches_only: bool,
+    /// Threads that share the shards' work.
+    parts: usize,
 }
 
 impl Scan<'_> {
@@ -184,6 +190,23 @@ impl Scan<'_> {
         Ok(())
     }
 
+    /// Steps the correlator, on several threads where there is enough to do.
+    fn correlate(&mut self, batch: &mut MatchedBatch) -> Output {
+        let parts = if batch.signals() < SIGNALS_PER_PART { 1 } else { self.parts };
+        self.correlator.step_in_parts(batch, parts, |parts| {
+            let mut parts = parts.into_iter();
+            let own = parts.next();
+            std::thread::scope(|scope| {
+                for part in parts {
+                    scope.spawn(|| part.run());
+                }
+                if let Some(own) = own {
+                    own.run();
+                }
+            });
+        })
+    }
+
     fn release(&mut self, watermark: Timestamp) {
         self.finaliser.release(watermark, self.records, &mut |alert| self.watcher.on_alert(alert));
     }
@@ -204,7 +227,7 @@ impl Scan<'_> {
         self.watcher.on_batch(&batch);
         if !self.matches_only {
             keep_signals(&batch, self.records);
-            let output = self.correlator.step(&mut batch);
+            let output = self.correlate(&mut batch);
             self.summary.late += output.late_dropped;
             self.finaliser.take(output.detections);
             let watermark = self.correlator.watermark(TenantId::default());

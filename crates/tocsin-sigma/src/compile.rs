@@ -10,9 +10,10 @@ use tocsin_core::matcher::RuleIdx;
 use tocsin_core::rule::{Level, RuleMeta, confidence_of_kind};
 use tocsin_core::time::Span;
 
-use crate::ast::{Body, Correlation, Diagnostic, Document, Expr, Item, Part, Pattern, Place, Severity, Test};
+use crate::ast::{Body, Correlation, Diagnostic, Document, Expr, Head, Item, Part, Pattern, Place, Severity, Test};
 use crate::atom::{Atom, AtomId, AtomTest, Atoms};
 use crate::canonical;
+use crate::correlations::{Correlations, Link};
 use crate::logsource;
 use crate::predicate::Predicates;
 use crate::program::{Logic, Program, witness};
@@ -24,6 +25,9 @@ pub const ALERT_KEY_FIELDS: [&str; 3] = ["host.name", "user.name", "source.ip"];
 
 /// Length of an episode unless the rule says otherwise.
 const EPISODE: Span = Span::seconds(3_600);
+
+/// What to do instead of referring to a correlation.
+const COUNTED: &str = "refer to the rules it counts; chains of correlations are not supported";
 
 /// How to compile.
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +47,7 @@ pub fn compile(documents: Vec<Document>, options: Options) -> (RuleSet, Vec<Diag
         rules: Vec::new(),
         logic: Vec::new(),
         by_reference: HashMap::new(),
+        correlations: Correlations::of(&documents),
         diagnostics: Vec::new(),
     };
     let (stateless, stateful): (Vec<_>, Vec<_>) =
@@ -63,6 +68,8 @@ struct Compiler {
     rules: Vec<Rule>,
     logic: Vec<Option<Logic>>,
     by_reference: HashMap<String, RuleIdx>,
+    /// The stateful rules, loaded or not.
+    correlations: Correlations,
     diagnostics: Vec<Diagnostic>,
 }
 
@@ -112,7 +119,7 @@ impl Compiler {
         if !self.admit(&document) {
             return;
         }
-        let feeds = match self.feeds(correlation) {
+        let feeds = match self.feeds(&document.head, correlation) {
             Ok(feeds) => feeds,
             Err(refused) => return self.report(&document, Severity::Error, refused),
         };
@@ -169,7 +176,7 @@ impl Compiler {
         true
     }
 
-    fn feeds(&mut self, correlation: &Correlation) -> Result<Vec<Feed>, Refused> {
+    fn feeds(&mut self, head: &Head, correlation: &Correlation) -> Result<Vec<Feed>, Refused> {
         let mut feeds = Vec::new();
         let groups = [
             (&correlation.rules, ROLE_COUNTS),
@@ -178,7 +185,7 @@ impl Compiler {
         ];
         for (references, role) in groups {
             for (reference, place) in references {
-                let rule = self.referenced(reference, *place)?;
+                let rule = self.referenced(head, reference, *place)?;
                 let key =
                     correlation.group_by.iter().map(|field| aliased(correlation, field, reference)).collect();
                 feeds.push(Feed { rule, role, key });
@@ -195,25 +202,25 @@ impl Compiler {
         Ok(feeds)
     }
 
-    fn referenced(&self, reference: &str, place: Place) -> Result<RuleIdx, Refused> {
-        let refused = |reason: String, hint: &str| Refused {
-            place,
-            code: "unknown_rule",
-            reason,
-            hint: Some(hint.to_string()),
-        };
-        let Some(rule) = self.by_reference.get(reference) else {
-            let reason = format!("there is no rule with the id or name `{reference}`, or it did not load");
-            return Err(refused(reason, "load the file that holds it with a further -r"));
-        };
-        if self.rules[rule.index()].stateful.is_some() {
-            let reason = format!("`{reference}` is itself a correlation");
-            return Err(refused(
-                reason,
-                "refer to the rules it counts; chains of correlations are not supported",
-            ));
+    fn referenced(&self, head: &Head, reference: &str, place: Place) -> Result<RuleIdx, Refused> {
+        let stateless = |rule: &&RuleIdx| self.rules[rule.index()].stateful.is_none();
+        if let Some(rule) = self.by_reference.get(reference).filter(stateless) {
+            return Ok(*rule);
         }
-        Ok(*rule)
+        let (code, reason, hint) = match self.correlations.link(reference, head) {
+            Link::Itself => ("correlation_cycle", "the correlation refers to itself".to_string(), COUNTED),
+            Link::Back => {
+                let reason = format!("`{reference}` refers back to this correlation");
+                ("correlation_cycle", reason, COUNTED)
+            }
+            Link::Chain => ("unknown_rule", format!("`{reference}` is itself a correlation"), COUNTED),
+            Link::None => {
+                let reason =
+                    format!("there is no rule with the id or name `{reference}`, or it did not load");
+                ("unknown_rule", reason, "name the file or folder that holds it too")
+            }
+        };
+        Err(Refused { place, code, reason, hint: Some(hint.to_string()) })
     }
 
     fn meta(

@@ -3,10 +3,13 @@
 //! Every stage takes the list first and adds to it; none stops at its first finding, so that an
 //! author sees all of them at once.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::ast::{Diagnostic, Place, Severity};
+use crate::limits::FILE_DIAGNOSTICS_MAX;
 
 /// The findings about one document (or one file) so far.
 #[derive(Debug)]
@@ -102,6 +105,33 @@ impl Findings {
     }
 }
 
+/// The first diagnostics of each file that has errors, and how many more there are: a file that is
+/// something else altogether would bury the others. Errors go first; the rest keeps its order.
+#[must_use]
+pub fn bounded(diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let mut by_file: BTreeMap<Arc<PathBuf>, Vec<Diagnostic>> = BTreeMap::new();
+    for diagnostic in diagnostics {
+        by_file.entry(Arc::clone(&diagnostic.file)).or_default().push(diagnostic);
+    }
+    let mut kept = Vec::new();
+    for (file, mut found) in by_file {
+        let broken = found.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
+        let named = !file.as_os_str().is_empty();
+        if !(broken && named) || found.len() <= FILE_DIAGNOSTICS_MAX {
+            kept.append(&mut found);
+            continue;
+        }
+        found.sort_by_key(|diagnostic| Reverse(diagnostic.severity));
+        let more = found.split_off(FILE_DIAGNOSTICS_MAX);
+        found.sort_by_key(|diagnostic| diagnostic.place);
+        let severity = more.iter().map(|diagnostic| diagnostic.severity).max().unwrap_or(Severity::Error);
+        let reason = format!("… and {} more in this file", more.len());
+        kept.append(&mut found);
+        kept.push(Diagnostic { file, place: Place::default(), severity, code: "more", reason, hint: None });
+    }
+    kept
+}
+
 /// A hint for a mistyped word: the nearest known word, or all of them.
 #[must_use]
 pub fn advise(word: &str, known: &[&str]) -> String {
@@ -144,6 +174,30 @@ fn edits(left: &str, right: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn diagnostics(file: &str, severity: Severity, lines: std::ops::Range<u32>) -> Vec<Diagnostic> {
+        let mut findings = Findings::new(Arc::new(PathBuf::from(file)));
+        lines.for_each(|line| findings.push(Place { line, column: 1 }, severity, "x", String::new(), None));
+        findings.into_list()
+    }
+
+    #[test]
+    fn a_broken_file_does_not_bury_the_others() {
+        let all = [
+            diagnostics("a", Severity::Warning, 1..16),
+            diagnostics("a", Severity::Error, 16..26),
+            diagnostics("b", Severity::Warning, 1..31),
+            diagnostics("c", Severity::Error, 1..21),
+        ];
+        let kept = bounded(all.concat());
+        let of = |file: &str| -> Vec<&Diagnostic> {
+            kept.iter().filter(|found| found.file.as_os_str() == file).collect()
+        };
+        let (a, b, c) = (of("a"), of("b"), of("c"));
+        assert_eq!((a.len(), b.len(), c.len()), (21, 30, 20), "only files with errors are cut short");
+        assert_eq!(a.iter().filter(|found| found.severity == Severity::Error).count(), 10);
+        assert_eq!((a[20].reason.as_str(), a[20].severity), ("… and 5 more in this file", Severity::Warning));
+    }
 
     #[test]
     fn a_mistyped_word_gets_its_neighbour() {

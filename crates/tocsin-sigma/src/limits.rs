@@ -3,6 +3,9 @@
 /// Bytes of one rule file. A longer one is refused before it is read as YAML.
 pub const FILE_BYTES_MAX: usize = 1 << 20;
 
+/// Diagnostics told of one file that has errors. Of more only the number is told.
+pub const FILE_DIAGNOSTICS_MAX: usize = 20;
+
 /// Nesting of lists and mappings of one style in a rule file. A deeper document does not load.
 pub const YAML_DEPTH_MAX: usize = 64;
 

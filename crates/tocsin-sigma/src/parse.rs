@@ -27,11 +27,9 @@ const FILE_START: Place = Place { line: 1, column: 1 };
 pub fn parse(file: Arc<PathBuf>, text: &str) -> (Vec<Document>, Vec<Diagnostic>) {
     let mut findings = Findings::new(Arc::clone(&file));
     if text.len() > FILE_BYTES_MAX {
-        findings.error(
-            FILE_START,
-            "file_too_large",
-            format!("the file is larger than {FILE_BYTES_MAX} bytes"),
-        );
+        let reason = format!("the file is larger than {FILE_BYTES_MAX} bytes");
+        let hint = "split it into several files; rules that belong together may stand in one folder";
+        findings.error_with_hint(FILE_START, "file_too_large", reason, hint);
         return (Vec::new(), findings.into_list());
     }
     let text = plain_text(text);

@@ -220,6 +220,29 @@ pub fn read(findings: &mut Findings, piece: Piece<'_>) -> Option<Node> {
 /// The syntax is broken; the finding is recorded.
 struct Broken;
 
+/// What the parser's words are a sign of, by a part of them, and what to do then. The first wins.
+const SYNTAX_HINTS: [(&str, &str); 9] = [
+    ("unexpected character", "put the value in quotes"),
+    ("tab", "indent with spaces: YAML takes no tabs there"),
+    ("bracket", "close every bracket; a value that begins with `[` or `{` needs quotes"),
+    ("mapping values", "put a value that holds `: ` in quotes"),
+    ("unknown escape", "use single quotes: in double quotes a backslash begins an escape"),
+    ("quoted scalar", "close the quote; the lines of a quoted value are indented more than its key"),
+    ("unknown anchor", "put a value that begins with `*` in quotes"),
+    ("limit exceeded", "nest lists and mappings less deeply"),
+    ("", "check the indentation, and put values with special characters in quotes"),
+];
+
+/// What the parser says is wrong, and what to do about it.
+fn explained(info: &str) -> (Cow<'_, str>, &'static str) {
+    if info.contains("unexpected character: `\\u{") {
+        let reason = info.replace("unexpected character:", "a control character:");
+        return (Cow::Owned(reason), "remove it; between double quotes it can be written as an escape");
+    }
+    let hint = SYNTAX_HINTS.iter().find(|(sign, _)| info.contains(sign)).map_or("", |(_, hint)| hint);
+    (Cow::Borrowed(info), hint)
+}
+
 struct Reader<'a, 'f> {
     findings: &'f mut Findings,
     events: Parser<'a, StrInput<'a>>,
@@ -249,7 +272,8 @@ impl<'a> Reader<'a, '_> {
 
     fn broken(&mut self, error: &ScanError) -> Broken {
         let place = self.place(error.marker().line(), error.marker().col());
-        self.findings.error(place, "yaml_syntax", format!("this is no YAML: {}", error.info()));
+        let (reason, hint) = explained(error.info());
+        self.findings.error_with_hint(place, "yaml_syntax", format!("this is no YAML: {reason}"), hint);
         Broken
     }
 

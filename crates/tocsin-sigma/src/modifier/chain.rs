@@ -113,9 +113,13 @@ fn check_supported(findings: &mut Findings, named: &[(&str, Modifier)], place: P
         .iter()
         .filter(|(_, modifier)| matches!(modifier, Modifier::Expand | Modifier::DatePart))
         .collect();
-    for (name, _) in &missing {
+    for (name, modifier) in &missing {
         let reason = format!("the modifier `{name}` is not supported yet");
-        findings.error(place, "unsupported_modifier", reason);
+        let hint = match modifier {
+            Modifier::Expand => "write the values out in place of the `%placeholder%`, without `expand`",
+            _ => "leave the part of the time out, or test a field that holds it",
+        };
+        findings.error_with_hint(place, "unsupported_modifier", reason, hint);
     }
     missing.is_empty()
 }

@@ -20,17 +20,18 @@ impl Cidr {
             None => (text, None),
         };
         let address: IpAddr =
-            address_text.parse().map_err(|_| (format!("`{text}` is no network of addresses"), None))?;
+            address_text.parse().map_err(|_| (format!("`{text}` is no network of addresses"), example()))?;
         let (own_bits, before) = if address.is_ipv4() { (32, MAPPED_BITS) } else { (BITS, 0) };
         let length = match length_text {
             None => own_bits,
             Some(digits) if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) => {
                 digits.parse().unwrap_or(u32::MAX)
             }
-            Some(other) => return Err((format!("`{other}` is no prefix length"), None)),
+            Some(other) => return Err((format!("`{other}` is no prefix length"), example())),
         };
         if length > own_bits {
-            return Err((format!("the prefix length {length} is above {own_bits}"), None));
+            let hint = format!("write a length from 0 to {own_bits}");
+            return Err((format!("the prefix length {length} is above {own_bits}"), Some(hint)));
         }
         let mask = u128::MAX.checked_shl(BITS - before - length).unwrap_or(0);
         let whole = to_number(address);
@@ -52,6 +53,11 @@ impl Cidr {
         let is_ipv4 = Ipv6Addr::from_bits(number).to_ipv4_mapped().is_some();
         number & self.mask == self.network && (!is_ipv4 || self.mask.leading_ones() >= MAPPED_BITS)
     }
+}
+
+/// How a network is written.
+fn example() -> Option<String> {
+    Some("write a network such as `10.0.0.0/8` or `fe80::/10`, or a single address".to_owned())
 }
 
 fn to_number(address: IpAddr) -> u128 {

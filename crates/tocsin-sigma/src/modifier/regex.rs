@@ -148,13 +148,29 @@ pub fn check(pattern: &str, flags: Flags) -> Result<(), (String, Option<String>)
             ErrorKind::UnsupportedBackreference => {
                 ("the regular expression refers back to a group".to_owned(), Some(linear.to_owned()))
             }
-            kind => (format!("the regular expression does not parse: {kind}"), None),
+            kind => (format!("the regular expression does not parse: {kind}"), Some(hint_for(kind).to_owned())),
         },
         regex_syntax::Error::Translate(error) => {
-            (format!("the regular expression does not parse: {}", error.kind()), None)
+            (format!("the regular expression does not parse: {}", error.kind()), Some(LITERAL.to_owned()))
         }
-        _ => ("the regular expression does not parse".to_owned(), None),
+        _ => ("the regular expression does not parse".to_owned(), Some(LITERAL.to_owned())),
     })
+}
+
+/// What to do about an expression that has gone wrong in no way of its own.
+const LITERAL: &str = r"put a backslash before a character that stands for itself, such as `\(` or `\*`";
+
+/// What to do about an expression that does not parse.
+fn hint_for(kind: &ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::GroupUnclosed | ErrorKind::GroupUnopened => {
+            r"close every `(`, or write `\(` and `\)` where a parenthesis is meant"
+        }
+        ErrorKind::ClassUnclosed => r"close every `[`, or write `\[` where a bracket is meant",
+        ErrorKind::RepetitionMissing => r"write `\*`, `\+` or `\?` where the character is meant",
+        ErrorKind::EscapeUnrecognized => r"write `\` where a backslash is meant",
+        _ => LITERAL,
+    }
 }
 
 #[cfg(test)]
@@ -194,7 +210,7 @@ mod tests {
         let check = |text: &str| check(&translate(text), Flags::default());
         assert_eq!(check(r"(?i)\$\{`?e`?n`?v`?"), Ok(()));
         for (text, hinted) in
-            [("(?=a)", true), ("(?<!a)b", true), (r"(a)\1", true), ("(", false), ("a**", false)]
+            [("(?=a)", true), ("(?<!a)b", true), (r"(a)\1", true), ("(", true), ("a**", true)]
         {
             match check(text) {
                 Ok(()) => assert_eq!(text, "a**"),

@@ -199,7 +199,14 @@ impl World {
         let mut done = 0;
         let mut take = |correlator: &mut Correlator, pool: &mut Pool, found: &mut Vec<Detection>| {
             let Some(mut batch) = pool.fetch().unwrap() else { return false };
-            found.extend(correlator.step(&mut batch).detections);
+            let output = correlator.step_in_parts(&mut batch, run.workers, |parts| {
+                std::thread::scope(|scope| {
+                    for part in parts {
+                        scope.spawn(|| part.run());
+                    }
+                });
+            });
+            found.extend(output.detections);
             if run.snapshot_after == Some(done) {
                 let bytes = correlator.checkpoint().to_bytes();
                 *correlator = self.correlator(&told, run.live);
