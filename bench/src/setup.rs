@@ -44,7 +44,7 @@ fn root() -> &'static Path {
 /// When they cannot be read.
 #[must_use]
 pub fn plan(paths: &[PathBuf]) -> Arc<Plan> {
-    plan_of(&rule_files::read(paths).expect("the rules lie beside the benches"), true)
+    plan_of(&rule_files::read(paths).expect("the rules lie beside the benches").items, true)
 }
 
 /// A plan of these rules; `gate` as in [`LoadOptions`].

@@ -7,18 +7,19 @@
 //!
 //! Keys are visited when an event touches them or their deadline comes, never all at once.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ahash::RandomState;
 use hashbrown::HashTable;
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use crate::batch::TenantId;
 use crate::detection::{Detection, Evidence, Phase};
 use crate::detector::{DetectorShard, Emission, SnapshotError, StepContext, Usage};
 use crate::limits::{EVIDENCE_IDS_MAX, KEYS_PER_SHARD_MAX, PENDING_ENTRIES_MAX};
-use crate::machine::{Contributing, Entry, Machine};
+use crate::machine::{Contributing, Entries, Entry, Machine};
 use crate::matcher::RuleIdx;
 use crate::offset::Position;
 use crate::signal::{Signal, Signals};
@@ -26,6 +27,9 @@ use crate::time::{Span, Timestamp};
 
 /// Width of one bucket of the expiry wheel, as a power of two in nanoseconds (about a second).
 const WHEEL_SHIFT: u32 = 30;
+
+/// Keys up to this length, most addresses and names, lie inside their state.
+const KEY_BYTES_INLINE: usize = 24;
 
 /// The bucket of a key that stands in none.
 const NO_BUCKET: i64 = i64::MIN;
@@ -54,9 +58,9 @@ struct Claim {
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct KeyState<S> {
-    key: Box<[u8]>,
+    key: SmallVec<[u8; KEY_BYTES_INLINE]>,
     /// Entries the watermark has not passed when they were last looked at, in total order.
-    waiting: VecDeque<Entry>,
+    waiting: Entries,
     newest: Timestamp,
     machine: S,
     /// Boxed: most keys never have one.
@@ -115,8 +119,8 @@ impl<M: Machine> Keyed<M> {
             self.evict_next_to_expire();
         }
         let state = KeyState {
-            key: key.into(),
-            waiting: VecDeque::new(),
+            key: SmallVec::from_slice(key),
+            waiting: Entries::new(),
             newest: Timestamp::MIN,
             machine: M::State::default(),
             episode: None,
@@ -171,15 +175,8 @@ impl<M: Machine> Keyed<M> {
         }
     }
 
-    /// Takes in one signal of this rule.
-    fn absorb(
-        &mut self,
-        signals: &Signals,
-        signal: &Signal,
-        context: &StepContext,
-        out: &mut Vec<Detection>,
-    ) {
-        let slot = self.slot(signals.key(signal));
+    /// Takes in one signal of this rule, whose key has this slot.
+    fn absorb(&mut self, slot: u32, signal: &Signal, context: &StepContext, out: &mut Vec<Detection>) {
         let entry = Entry::of(signal);
         if let Some(watermark) = signal.late_behind {
             self.settle(slot, watermark, context, out);
@@ -191,9 +188,6 @@ impl<M: Machine> Keyed<M> {
                 let boundary = state.episode.as_ref().map(|episode| episode.end);
                 self.machine.fold(&mut state.waiting, boundary);
             }
-        }
-        if self.touched.last() != Some(&slot) {
-            self.touched.push(slot);
         }
     }
 
@@ -229,8 +223,9 @@ impl<M: Machine> Keyed<M> {
     /// Runs the machine over every waiting entry the watermark has passed, in total order.
     fn settle(&mut self, slot: u32, watermark: Timestamp, context: &StepContext, out: &mut Vec<Detection>) {
         let Some(state) = &mut self.states[slot as usize] else { return };
-        while let Some(entry) = state.waiting.front().copied().filter(|e| e.time <= watermark) {
-            state.waiting.pop_front();
+        let passed = state.waiting.iter().take_while(|entry| entry.time <= watermark).count();
+        let mut waiting = std::mem::take(&mut state.waiting);
+        for entry in waiting.drain(..passed) {
             if let Some(ended) = state.episode.take_if(|episode| entry.time >= episode.end) {
                 out.push(ended.detection(self.rule, self.tenant, &state.key, Phase::Closed));
             }
@@ -252,6 +247,7 @@ impl<M: Machine> Keyed<M> {
             }
             state.episode = Some(Box::new(opened));
         }
+        state.waiting = waiting;
         if let Some(ended) = state.episode.take_if(|episode| watermark >= episode.end) {
             out.push(ended.detection(self.rule, self.tenant, &state.key, Phase::Closed));
         }
@@ -325,7 +321,7 @@ impl<M: Machine> Keyed<M> {
     /// Gives back what an idle key no longer needs.
     fn release_memory(&mut self, slot: u32) {
         if let Some(state) = self.states[slot as usize].as_mut().filter(|state| state.waiting.is_empty()) {
-            state.waiting = VecDeque::new();
+            state.waiting = Entries::new();
         }
     }
 
@@ -350,7 +346,7 @@ impl<M: Machine> Keyed<M> {
 /// are settled as soon as the watermark has passed them, since most keys are empty after that.
 fn deadline<S>(state: &KeyState<S>, span: Span, context: &StepContext) -> i64 {
     let ended = state.episode.as_ref().map_or(i64::MIN, |episode| episode.end.0);
-    let waiting = state.waiting.back().map(|last| last.time.0);
+    let waiting = state.waiting.last().map(|last| last.time.0);
     let due = match (&state.claim, context.emission) {
         (Some(claim), Emission::Live) => claim.t0.0,
         _ => waiting.unwrap_or_else(|| state.newest.plus(span).0.max(ended)),
@@ -358,12 +354,9 @@ fn deadline<S>(state: &KeyState<S>, span: Span, context: &StepContext) -> i64 {
     due.min(i64::MAX - (1 << (WHEEL_SHIFT + 1)))
 }
 
-fn insert_sorted(waiting: &mut VecDeque<Entry>, entry: Entry) {
-    if waiting.capacity() == 0 {
-        waiting.reserve_exact(1);
-    }
-    if waiting.back().is_none_or(|last| *last <= entry) {
-        waiting.push_back(entry);
+fn insert_sorted(waiting: &mut Entries, entry: Entry) {
+    if waiting.last().is_none_or(|last| *last <= entry) {
+        waiting.push(entry);
     } else {
         let at = waiting.partition_point(|other| *other <= entry);
         waiting.insert(at, entry);
@@ -427,11 +420,17 @@ impl Claim {
 
 impl<M: Machine> DetectorShard for Keyed<M> {
     fn step(&mut self, context: &StepContext, signals: &Signals, range: &[u32], out: &mut Vec<Detection>) {
+        // All keys are found first: the look-ups do not wait for each other, and what they fetch
+        // from memory is there when it is used.
         self.touched.clear();
         for index in range {
-            self.absorb(signals, &signals.list[*index as usize], context, out);
+            let slot = self.slot(signals.key(&signals.list[*index as usize]));
+            self.touched.push(slot);
         }
         let mut touched = std::mem::take(&mut self.touched);
+        for (index, slot) in range.iter().zip(&touched) {
+            self.absorb(*slot, &signals.list[*index as usize], context, out);
+        }
         touched.sort_unstable();
         touched.dedup();
         for slot in &touched {

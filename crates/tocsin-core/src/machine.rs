@@ -7,7 +7,7 @@
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::collections::VecDeque;
+use smallvec::SmallVec;
 
 use crate::offset::Position;
 use crate::signal::{Role, Signal};
@@ -29,6 +29,10 @@ pub struct Entry {
     /// How many events it stands for.
     pub weight: u32,
 }
+
+/// Entries of one key, in total order. Most keys never have more than one at a time, which then
+/// needs no memory of its own.
+pub type Entries = SmallVec<[Entry; 1]>;
 
 impl Entry {
     /// The entry of a signal.
@@ -82,7 +86,7 @@ pub trait Machine: Send + Sync + 'static {
 
     /// Folds the middle of a burst among entries that wait, without changing any result.
     /// `boundary` is a time no fold may cross (the end of the open episode).
-    fn fold(&self, waiting: &mut VecDeque<Entry>, boundary: Option<Timestamp>);
+    fn fold(&self, waiting: &mut Entries, boundary: Option<Timestamp>);
 }
 
 /// Which contributing entries are asked for.
@@ -99,31 +103,27 @@ pub enum Contributing {
 /// `tail` at least the threshold, every folded entry lies in windows where the condition holds,
 /// so no result changes.
 pub fn fold_buckets(
-    waiting: &mut VecDeque<Entry>,
+    waiting: &mut Entries,
     boundary: Option<Timestamp>,
     bucket: Span,
     head: usize,
     tail: usize,
 ) {
-    let mut folded: VecDeque<Entry> = VecDeque::with_capacity(waiting.len());
     let bucket_of = |entry: &Entry| {
         let beyond = boundary.is_some_and(|end| entry.time >= end);
         (entry.time.0.div_euclid(bucket.0.max(1)), beyond)
     };
-    let mut start = 0;
-    while start < waiting.len() {
-        let id = bucket_of(&waiting[start]);
-        let len = waiting.range(start..).take_while(|entry| bucket_of(entry) == id).count();
-        let keep_head = len.min(head);
-        let keep_tail = (len - keep_head).min(tail);
-        let middle = start + keep_head..start + len - keep_tail;
-        let weight: u64 = waiting.range(middle.clone()).map(|e| u64::from(e.weight)).sum();
-        folded.extend(waiting.range(start..middle.start));
-        if let Some(last) = folded.back_mut().filter(|_| weight > 0) {
+    let mut folded = Entries::new();
+    for same in waiting.chunk_by(|a, b| bucket_of(a) == bucket_of(b)) {
+        let keep_head = same.len().min(head);
+        let keep_tail = (same.len() - keep_head).min(tail);
+        let middle = keep_head..same.len() - keep_tail;
+        let weight: u64 = same[middle.clone()].iter().map(|entry| u64::from(entry.weight)).sum();
+        folded.extend_from_slice(&same[..middle.start]);
+        if let Some(last) = folded.last_mut().filter(|_| weight > 0) {
             last.weight = u32::try_from(u64::from(last.weight) + weight).unwrap_or(u32::MAX);
         }
-        folded.extend(waiting.range(middle.end..start + len));
-        start += len;
+        folded.extend_from_slice(&same[middle.end..]);
     }
     *waiting = folded;
 }
@@ -131,8 +131,8 @@ pub fn fold_buckets(
 /// Folds neighbouring entries of one time, partition and role beyond the first `head(role)` into
 /// the last of those, by weight. Entries of one partition and time keep their order, so nothing
 /// can arrive between them later.
-pub fn fold_equal_times(waiting: &mut VecDeque<Entry>, head: impl Fn(Role) -> usize) {
-    let mut folded: VecDeque<Entry> = VecDeque::with_capacity(waiting.len());
+pub fn fold_equal_times(waiting: &mut Entries, head: impl Fn(Role) -> usize) {
+    let mut folded = Entries::new();
     let mut alike = 0;
     for entry in waiting.drain(..) {
         let same = |last: &Entry| {
@@ -140,10 +140,10 @@ pub fn fold_equal_times(waiting: &mut VecDeque<Entry>, head: impl Fn(Role) -> us
                 && last.position.partition() == entry.position.partition()
                 && last.role == entry.role
         };
-        alike = if folded.back().is_some_and(same) { alike + 1 } else { 0 };
-        match folded.back_mut().filter(|_| alike >= head(entry.role)) {
+        alike = if folded.last().is_some_and(same) { alike + 1 } else { 0 };
+        match folded.last_mut().filter(|_| alike >= head(entry.role)) {
             Some(last) => last.weight = last.weight.saturating_add(entry.weight),
-            None => folded.push_back(entry),
+            None => folded.push(entry),
         }
     }
     *waiting = folded;

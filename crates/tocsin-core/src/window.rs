@@ -4,18 +4,16 @@
 //! bucketed. Whether a window holds N events depends on its last N alone, so once the condition
 //! holds no more than N entries are kept.
 
-use std::collections::VecDeque;
-
 use serde::{Deserialize, Serialize};
 
 use crate::limits::WINDOW_ENTRIES_MAX;
-use crate::machine::{Contributing, Entry};
+use crate::machine::{Contributing, Entries, Entry};
 use crate::time::{Span, Timestamp};
 
 /// Entries of the current window, in total order.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Window {
-    entries: VecDeque<Entry>,
+    entries: Entries,
     weight: u64,
     /// How many entries at the front were handed out as contributing.
     handed_out: usize,
@@ -25,11 +23,7 @@ impl Window {
     /// Adds the next entry in order and drops what lies more than `length` before it.
     pub fn push(&mut self, entry: Entry, length: Span) {
         self.drop_before(entry.time.minus(length));
-        if self.entries.capacity() == 0 {
-            // Most keys never see a second event.
-            self.entries.reserve_exact(1);
-        }
-        self.entries.push_back(entry);
+        self.entries.push(entry);
         self.weight += u64::from(entry.weight);
         self.bound();
     }
@@ -37,7 +31,7 @@ impl Window {
     /// Adds an entry from behind the newest one, if it can still share a window with it. Returns
     /// whether it was added.
     pub fn insert_late(&mut self, entry: Entry, length: Span) -> bool {
-        let newest = self.entries.back().map_or(Timestamp::MIN, |last| last.time);
+        let newest = self.entries.last().map_or(Timestamp::MIN, |last| last.time);
         if entry.time > newest {
             self.push(entry, length);
             return true;
@@ -57,10 +51,15 @@ impl Window {
 
     /// Drops everything before a time.
     pub fn drop_before(&mut self, time: Timestamp) {
-        while let Some(first) = self.entries.front().filter(|first| first.time < time) {
-            self.weight -= u64::from(first.weight);
-            self.entries.pop_front();
-            self.handed_out = self.handed_out.saturating_sub(1);
+        let gone = self.entries.iter().take_while(|entry| entry.time < time).count();
+        self.drop_first(gone);
+    }
+
+    fn drop_first(&mut self, gone: usize) {
+        if gone > 0 {
+            let weight: u64 = self.entries.drain(..gone).map(|entry| u64::from(entry.weight)).sum();
+            self.weight -= weight;
+            self.handed_out = self.handed_out.saturating_sub(gone);
         }
     }
 
@@ -78,7 +77,7 @@ impl Window {
     /// Time of the newest entry.
     #[must_use]
     pub fn newest(&self) -> Option<Timestamp> {
-        self.entries.back().map(|last| last.time)
+        self.entries.last().map(|last| last.time)
     }
 
     /// Whether there is no entry.
@@ -101,30 +100,31 @@ impl Window {
                 if self.has_handed_out() {
                     self.keep_last(keep);
                 }
-                out.extend(&self.entries);
+                out.extend_from_slice(&self.entries);
             }
-            Contributing::Fresh => out.extend(self.entries.range(self.handed_out..)),
+            Contributing::Fresh => out.extend_from_slice(&self.entries[self.handed_out..]),
         }
         self.keep_last(keep);
         self.handed_out = self.entries.len();
     }
 
     fn keep_last(&mut self, keep: usize) {
-        while self.entries.len() > keep {
-            if let Some(first) = self.entries.pop_front() {
-                self.weight -= u64::from(first.weight);
-                self.handed_out = self.handed_out.saturating_sub(1);
-            }
-        }
+        self.drop_first(self.entries.len().saturating_sub(keep));
     }
 
-    /// Joins the two oldest entries, at the later one's time, when there are too many.
+    /// Joins neighbours in the older half, at the later one's time, when there are too many.
     fn bound(&mut self) {
-        if self.entries.len() > WINDOW_ENTRIES_MAX
-            && let (Some(first), Some(second)) = (self.entries.pop_front(), self.entries.front_mut())
-        {
-            second.weight = second.weight.saturating_add(first.weight);
-            self.handed_out = self.handed_out.saturating_sub(1);
+        if self.entries.len() <= WINDOW_ENTRIES_MAX {
+            return;
         }
+        let newer: Entries = self.entries.drain(WINDOW_ENTRIES_MAX / 2..).collect();
+        let joined = |pair: &[Entry]| {
+            let weight = pair.iter().fold(0_u32, |sum, entry| sum.saturating_add(entry.weight));
+            Entry { weight, ..pair[pair.len() - 1] }
+        };
+        let older: Entries = self.entries.chunks(2).map(joined).collect();
+        self.handed_out = self.handed_out.saturating_sub(self.entries.len() - older.len());
+        self.entries = older;
+        self.entries.extend_from_slice(&newer);
     }
 }

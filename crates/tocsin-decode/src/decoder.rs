@@ -5,6 +5,7 @@ use tocsin_core::decoder::Decoder;
 use tocsin_core::limits::RECORD_BYTES_MAX;
 
 use crate::format::{Format, FormatContext, Record, Refusal};
+use crate::framing::is_other_json;
 use crate::registry::{FORMATS, FormatEntry};
 use crate::row::Row;
 
@@ -87,7 +88,10 @@ impl RecordDecoder {
                 }
             }
         }
-        Err(first.unwrap_or(Refusal::new(Reason::UnknownFormat, 0)))
+        Err(first.unwrap_or_else(|| {
+            let reason = if is_other_json(text) { Reason::NotAnObject } else { Reason::UnknownFormat };
+            Refusal::new(reason, 0)
+        }))
     }
 }
 

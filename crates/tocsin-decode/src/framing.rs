@@ -36,7 +36,8 @@ impl Framing {
 fn begins_array(inside: &[u8]) -> bool {
     let inside = inside.trim_ascii_start();
     match inside.first() {
-        None | Some(b'{' | b'[' | b']' | b'"') => true,
+        None | Some(b'{' | b']' | b'"') => true,
+        Some(b'[') => !breaks_off(inside),
         Some(b'0'..=b'9') => {
             let rest = inside.iter().position(|byte| !byte.is_ascii_digit()).map(|at| &inside[at..]);
             rest.is_none_or(|rest| matches!(rest.trim_ascii_start().first(), None | Some(b',')))
@@ -47,10 +48,40 @@ fn begins_array(inside: &[u8]) -> bool {
 
 /// Whether an object is not closed on its first line, and the next line can be part of it.
 fn goes_on_over_lines(text: &[u8]) -> bool {
-    let Some(line_end) = memchr::memchr(b'\n', text) else { return false };
-    let (line, next) = (&text[..line_end], &text[line_end + 1..]);
-    let closed = JsonCutter::default().cut(line, 0, &mut Vec::new()) > 0;
-    !closed && next.first() != Some(&b'{')
+    first_line(text).is_some_and(|(line, next)| !closes(line) && next.first() != Some(&b'{'))
+}
+
+/// Whether a value is not closed on its first line, and the next line begins anew.
+fn breaks_off(text: &[u8]) -> bool {
+    first_line(text).is_some_and(|(line, next)| !closes(line) && next.first() == Some(&b'{'))
+}
+
+/// The first line and what follows it.
+fn first_line(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    memchr::memchr(b'\n', text).map(|end| (&text[..end], &text[end + 1..]))
+}
+
+/// Whether the value a line begins with ends on it.
+fn closes(line: &[u8]) -> bool {
+    let mut values = Vec::new();
+    JsonCutter { in_array: true, ..JsonCutter::default() }.cut(line, 0, &mut values);
+    !values.is_empty()
+}
+
+/// Whether a record is a JSON value other than an object, or begins as an array of such.
+#[must_use]
+pub fn is_other_json(record: &[u8]) -> bool {
+    let text = record.trim_ascii();
+    match text.first() {
+        Some(b'[') => begins_array(&text[1..]),
+        Some(b'"') => {
+            let mut values = Vec::new();
+            let end = JsonCutter::default().cut(text, 0, &mut values);
+            end == text.len() && values.len() == 1
+        }
+        Some(b'-' | b'0'..=b'9') => std::str::from_utf8(text).is_ok_and(|text| text.parse::<f64>().is_ok()),
+        _ => matches!(text, b"true" | b"false" | b"null"),
+    }
 }
 
 /// Appends the lines that end in `bytes` at or after `from`; returns where the first unended line
@@ -74,7 +105,8 @@ pub fn line(bytes: &[u8], start: usize, end: usize) -> RecordSpan {
     RecordSpan { start: start as u32, len: if blank { 0 } else { text.len() as u32 } }
 }
 
-/// Cuts JSON values out of a stream; keeps its place between pieces.
+/// Cuts JSON values out of a stream; keeps its place between pieces. At the top of the stream a
+/// bracket opens an array of values; inside it, one begins a value like any other.
 #[derive(Debug, Default)]
 pub struct JsonCutter {
     /// Bytes of the unfinished value already looked at.
@@ -82,6 +114,8 @@ pub struct JsonCutter {
     depth: usize,
     in_string: bool,
     escaped: bool,
+    /// Inside the array at the top of the stream.
+    in_array: bool,
 }
 
 impl JsonCutter {
@@ -93,12 +127,12 @@ impl JsonCutter {
         self.seen = 0;
         while at < bytes.len() {
             if self.depth == 0 && !self.in_string {
-                if matches!(bytes[at], b' ' | b'\t' | b'\n' | b'\r' | b',' | b'[' | b']') {
+                if self.is_between(bytes[at]) {
                     at += 1;
                     start = at;
                     continue;
                 }
-                if !matches!(bytes[at], b'{' | b'"') {
+                if !matches!(bytes[at], b'{' | b'[' | b'"') {
                     let Some(end) = scalar_end(bytes, at) else { break };
                     records.push(RecordSpan { start: at as u32, len: (end - at) as u32 });
                     (at, start) = (end, end);
@@ -117,6 +151,25 @@ impl JsonCutter {
             self.seen = 0;
         }
         start
+    }
+
+    /// Takes in a byte between values; says whether it is one.
+    fn is_between(&mut self, byte: u8) -> bool {
+        match byte {
+            b' ' | b'\t' | b'\n' | b'\r' | b',' => true,
+            b'[' => !std::mem::replace(&mut self.in_array, true),
+            b']' => {
+                self.in_array = false;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether the array at the top of the stream is not closed yet.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.in_array
     }
 
     /// The bytes of the unfinished value were handed on: the next call begins with what follows.
@@ -185,6 +238,43 @@ mod tests {
     }
 
     #[test]
+    fn only_the_first_bracket_opens_the_array() {
+        for (text, expect, open) in [
+            ("[[],5,{\"a\":[1]},{}]", &["[]", "5", "{\"a\":[1]}", "{}"][..], false),
+            ("[[[{}]],{}]\n[[1],{}]", &["[[{}]]", "{}", "[1]", "{}"], false),
+            ("[{\"a\":1} {\"b\":2},", &["{\"a\":1}", "{\"b\":2}"], true),
+            ("[{},[{}", &["{}"], true),
+            ("{}]{}", &["{}", "{}"], false),
+        ] {
+            for piece in 1..=text.len() {
+                assert_eq!(cut(text, piece), expect, "{text} in pieces of {piece}");
+            }
+            let mut cutter = JsonCutter::default();
+            cutter.cut(text.as_bytes(), 0, &mut Vec::new());
+            assert_eq!(cutter.is_open(), open, "{text}");
+        }
+    }
+
+    #[test]
+    fn other_json_is_told_from_text() {
+        for (text, expect) in [
+            ("[1,2]", true),
+            ("[[[[", true),
+            (" \"x\" ", true),
+            ("-7.5e3", true),
+            ("null", true),
+            ("[2026-01-31 08:00:00] text", false),
+            ("[main] text", false),
+            ("\"a\",\"b\"", false),
+            ("08:00:00 text", false),
+            ("nonsense", false),
+            ("", false),
+        ] {
+            assert_eq!(is_other_json(text.as_bytes()), expect, "{text}");
+        }
+    }
+
+    #[test]
     fn framing_by_first_bytes() {
         for (text, expect) in [
             ("{\"a\":1}\n{\"a\":2}\n", Framing::Lines),
@@ -192,6 +282,9 @@ mod tests {
             ("{\n\"a\":1\n}\n", Framing::JsonStream),
             ("  [1,2]", Framing::JsonStream),
             ("[\n{\"a\":1}]", Framing::JsonStream),
+            ("[[],5]", Framing::JsonStream),
+            ("[[\n1]]", Framing::JsonStream),
+            ("[[\n{\"a\":1}\n{\"a\":2}\n", Framing::Lines),
             ("{\"a\":[\n {\"b\":1}]}", Framing::JsonStream),
             ("{\"a\":\n{\"b\":1}\n{\"b\":2}\n", Framing::Lines),
             ("{\"a\":\"cut of\n{\"b\":1}\n", Framing::Lines),

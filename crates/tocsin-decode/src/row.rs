@@ -308,7 +308,7 @@ impl Row {
         let parsed = match found.kind {
             Kind::Text => Timestamp::parse(found.bytes).or_else(|| epoch(found.bytes)),
             Kind::Number => epoch(found.bytes),
-            Kind::Null | Kind::Object => return,
+            Kind::Null => return,
             _ => None,
         };
         if parsed.is_some() || self.time.is_none() {

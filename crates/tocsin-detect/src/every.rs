@@ -1,12 +1,11 @@
 //! Every event is a detection: the episodes of stateless rules.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use tocsin_core::detector::Detector;
 use tocsin_core::limits::EVIDENCE_IDS_MAX;
-use tocsin_core::machine::{Contributing, Entry, Machine, fold_buckets};
+use tocsin_core::machine::{Contributing, Entries, Entry, Machine, fold_buckets};
 use tocsin_core::matcher::RuleIdx;
 use tocsin_core::time::{Span, Timestamp};
 
@@ -57,7 +56,7 @@ impl Machine for Every {
         true
     }
 
-    fn fold(&self, waiting: &mut VecDeque<Entry>, boundary: Option<Timestamp>) {
+    fn fold(&self, waiting: &mut Entries, boundary: Option<Timestamp>) {
         fold_buckets(waiting, boundary, BUCKET, EVIDENCE_IDS_MAX, 1);
     }
 }

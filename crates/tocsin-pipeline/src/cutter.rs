@@ -9,6 +9,7 @@ use tocsin_core::time::Timestamp;
 use tocsin_decode::framing::{Framing, JsonCutter, cut_lines, line};
 
 use crate::source::Source;
+use crate::unusable;
 
 /// Bytes a batch aims at: small enough to stay in a core's cache, large enough to be worth a trip.
 pub const BATCH_BYTES: usize = 256 << 10;
@@ -17,6 +18,8 @@ pub const BATCH_BYTES: usize = 256 << 10;
 const READ_BYTES: usize = 256 << 10;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+
+const NOT_CLOSED: &str = "the JSON array is not closed; the input may be cut off";
 
 /// Cuts one source into batches.
 pub struct Cutter {
@@ -96,12 +99,29 @@ impl Cutter {
                 self.failed = Some(error);
                 self.ended = true;
             }
+            if self.framing.is_none()
+                && let Some(what) = unusable::what(&self.pending)
+            {
+                self.pending.clear();
+                self.ended = true;
+                return Err(io::Error::other(what));
+            }
             if let Some(batch) = self.cut() {
                 return Ok(Some(batch));
             }
             if self.ended && self.pending.is_empty() {
-                return self.failed.take().map_or(Ok(None), Err);
+                return self.end();
             }
+        }
+    }
+
+    /// What the end of the input comes to.
+    fn end(&mut self) -> io::Result<Option<RawBatch>> {
+        let open = std::mem::take(&mut self.json).is_open();
+        match self.failed.take() {
+            Some(error) => Err(error),
+            None if open => Err(io::Error::other(NOT_CLOSED)),
+            None => Ok(None),
         }
     }
 

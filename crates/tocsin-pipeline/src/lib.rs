@@ -10,3 +10,4 @@ pub mod pool;
 pub mod records;
 pub mod scan;
 pub mod source;
+pub mod unusable;

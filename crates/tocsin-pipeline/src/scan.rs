@@ -11,7 +11,7 @@ use std::sync::Arc;
 use tocsin_alert::Alert;
 use tocsin_core::batch::{Notes, Quarantined, RawBatch, TenantId};
 use tocsin_core::decoder::Decoder;
-use tocsin_core::engine::{Correlator, EngineConfig, MatchStage, MatchedBatch, Output, ShardsPart};
+use tocsin_core::engine::{Correlator, EngineConfig, MatchStage, MatchedBatch, Output};
 use tocsin_core::field::FieldTable;
 use tocsin_core::offset::PartitionId;
 use tocsin_core::plan::Plan;

@@ -10,7 +10,9 @@ use tocsin_core::matcher::RuleIdx;
 use tocsin_core::rule::{Level, RuleMeta, confidence_of_kind};
 use tocsin_core::time::Span;
 
-use crate::ast::{Body, Correlation, Diagnostic, Document, Expr, Head, Item, Part, Pattern, Place, Severity, Test};
+use crate::ast::{
+    Body, Correlation, Diagnostic, Document, Expr, Head, Item, Part, Pattern, Place, Severity, Test,
+};
 use crate::atom::{Atom, AtomId, AtomTest, Atoms};
 use crate::canonical;
 use crate::correlations::{Correlations, Link};

@@ -1,19 +1,16 @@
 //! Which correlations refer to which: chains of them are not supported, and a ring is told as one.
 
+use hashbrown::HashMap;
+
 use crate::ast::{Body, Document, Head};
 
-/// The stateful rules of a set by what they are called, loaded or not.
+/// The stateful rules of a set, loaded or not.
 #[derive(Debug, Default)]
 pub(crate) struct Correlations {
-    rules: Vec<Referring>,
-}
-
-#[derive(Debug)]
-struct Referring {
-    /// Id and name.
-    own: Vec<String>,
-    /// The rules it refers to.
-    to: Vec<String>,
+    /// What each refers to.
+    references: Vec<Vec<String>>,
+    /// Their indices by id and name.
+    by_name: HashMap<String, Vec<usize>>,
 }
 
 /// What a correlation's reference leads to.
@@ -32,41 +29,45 @@ pub(crate) enum Link {
 impl Correlations {
     /// The correlations among documents.
     pub fn of(documents: &[Document]) -> Correlations {
-        let referring = |document: &Document| {
-            let Body::Correlation(correlation) = &document.body else { return None };
+        let mut all = Correlations::default();
+        for document in documents {
+            let Body::Correlation(correlation) = &document.body else { continue };
+            for name in names(&document.head) {
+                all.by_name.entry(name.to_owned()).or_default().push(all.references.len());
+            }
             let lists = [&correlation.rules, &correlation.interrupted_by, &correlation.followed_by];
-            let to = lists.into_iter().flatten().map(|(reference, _)| reference.clone()).collect();
-            let own = called(&document.head).map(str::to_owned).collect();
-            Some(Referring { own, to })
-        };
-        Correlations { rules: documents.iter().filter_map(referring).collect() }
+            let references = lists.into_iter().flatten().map(|(reference, _)| reference.clone());
+            all.references.push(references.collect());
+        }
+        all
     }
 
     /// What a reference leads to from the correlation of that head.
     pub fn link(&self, reference: &str, from: &Head) -> Link {
-        let is_own = |reference: &str| called(from).any(|own| own == reference);
+        let is_own = |reference: &str| names(from).any(|name| name == reference);
         if is_own(reference) {
             return Link::Itself;
         }
-        let mut seen = vec![false; self.rules.len()];
+        let mut seen = vec![false; self.references.len()];
         let mut open = vec![reference];
         let mut link = Link::None;
         while let Some(reference) = open.pop() {
-            let named = |rule: &Referring| rule.own.iter().any(|own| own == reference);
-            for (index, rule) in self.rules.iter().enumerate().filter(|(_, rule)| named(rule)) {
+            for index in self.by_name.get(reference).into_iter().flatten().copied() {
                 link = Link::Chain;
-                if rule.to.iter().any(|to| is_own(to)) {
+                if std::mem::replace(&mut seen[index], true) {
+                    continue;
+                }
+                let further = self.references[index].iter().map(String::as_str);
+                if further.clone().any(is_own) {
                     return Link::Back;
                 }
-                if !std::mem::replace(&mut seen[index], true) {
-                    open.extend(rule.to.iter().map(String::as_str));
-                }
+                open.extend(further);
             }
         }
         link
     }
 }
 
-fn called(head: &Head) -> impl Iterator<Item = &str> {
+fn names(head: &Head) -> impl Iterator<Item = &str> {
     [&head.id, &head.name].into_iter().flatten().map(String::as_str)
 }

@@ -8,6 +8,7 @@ pub mod atom;
 mod canonical;
 pub mod compile;
 pub mod condition;
+mod correlations;
 pub mod explain;
 pub mod finding;
 pub mod fold;

@@ -234,13 +234,13 @@ const SYNTAX_HINTS: [(&str, &str); 9] = [
 ];
 
 /// What the parser says is wrong, and what to do about it.
-fn explained(info: &str) -> (Cow<'_, str>, &'static str) {
+fn explained(info: String) -> (String, &'static str) {
     if info.contains("unexpected character: `\\u{") {
         let reason = info.replace("unexpected character:", "a control character:");
-        return (Cow::Owned(reason), "remove it; between double quotes it can be written as an escape");
+        return (reason, "remove it; between double quotes it can be written as an escape");
     }
     let hint = SYNTAX_HINTS.iter().find(|(sign, _)| info.contains(sign)).map_or("", |(_, hint)| hint);
-    (Cow::Borrowed(info), hint)
+    (info, hint)
 }
 
 struct Reader<'a, 'f> {

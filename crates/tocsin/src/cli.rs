@@ -69,7 +69,7 @@ pub struct ScanArgs {
     pub table: bool,
 
     /// Every stateless rule match instead of alerts: {"line":n,"rule":"id"}.
-    #[arg(long, group = "output")]
+    #[arg(long, group = "output", conflicts_with = "fail_on")]
     pub matches: bool,
 
     /// Exit with 1 when there is an alert of this level or above.

@@ -2,13 +2,15 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use anyhow::Context;
 use tocsin_core::time::Timestamp;
-use tocsin_io::rule_files;
+use tocsin_io::rule_files::{self, UnreadablePath};
 use tocsin_pipeline::plan::{LoadOptions, Loaded, RuleFile, load};
-use tocsin_sigma::ast::{Diagnostic, Severity};
+use tocsin_sigma::ast::{Diagnostic, Place, Severity};
+use tocsin_sigma::finding::bounded;
 
 use crate::commands::UsageError;
 
@@ -16,19 +18,33 @@ mod shipped {
     include!(concat!(env!("OUT_DIR"), "/shipped_rules.rs"));
 }
 
-/// The rule files of these paths, or the shipped ones if there are none.
+/// The rule files of these paths, or the shipped ones if there are none, and what in the folders
+/// among them cannot be read.
 ///
 /// # Errors
 /// [`UsageError`] when a path cannot be read.
-pub fn rule_files(paths: &[PathBuf]) -> anyhow::Result<Vec<RuleFile>> {
+pub fn rule_files(paths: &[PathBuf]) -> anyhow::Result<(Vec<RuleFile>, Vec<Diagnostic>)> {
     if paths.is_empty() {
         let file = |(name, text): &(&str, &str)| RuleFile {
             path: PathBuf::from("rules").join(name),
             text: (*text).to_string(),
         };
-        return Ok(shipped::FILES.iter().map(file).collect());
+        return Ok((shipped::FILES.iter().map(file).collect(), Vec::new()));
     }
-    rule_files::read(paths).map_err(|error| UsageError(error.to_string()).into())
+    let found = rule_files::read(paths).map_err(|error| UsageError(error.to_string()))?;
+    Ok((found.items, found.problems.into_iter().map(unreadable).collect()))
+}
+
+/// A path that cannot be read, as a diagnostic.
+pub fn unreadable(problem: UnreadablePath) -> Diagnostic {
+    Diagnostic {
+        file: Arc::new(problem.path),
+        place: Place::default(),
+        severity: Severity::Warning,
+        code: "unreadable_path",
+        reason: problem.reason,
+        hint: None,
+    }
 }
 
 /// Loads the rules of these paths.
@@ -36,7 +52,11 @@ pub fn rule_files(paths: &[PathBuf]) -> anyhow::Result<Vec<RuleFile>> {
 /// # Errors
 /// [`UsageError`] when a path cannot be read.
 pub fn rules(paths: &[PathBuf], gate: bool) -> anyhow::Result<Loaded> {
-    Ok(load(&rule_files(paths)?, LoadOptions { gate, seed: seed() }))
+    let (files, unreadable) = rule_files(paths)?;
+    let mut loaded = load(&files, LoadOptions { gate, seed: seed() });
+    loaded.diagnostics.extend(unreadable);
+    loaded.diagnostics = bounded(loaded.diagnostics);
+    Ok(loaded)
 }
 
 /// A random key for hash tables that hold attacker-chosen strings. It never shows in a result.
@@ -44,19 +64,16 @@ fn seed() -> u64 {
     RandomState::new().hash_one(0)
 }
 
-/// A diagnostic as one line, with its hint on a second.
+/// A diagnostic as one line, with its hint on a second. One about a file as a whole has no place.
 #[must_use]
 pub fn written(diagnostic: &Diagnostic) -> String {
     let place = diagnostic.place;
-    let mut text = format!(
-        "{}:{}:{}: {}: {} [{}]",
-        diagnostic.file.display(),
-        place.line,
-        place.column,
-        diagnostic.severity.as_str(),
-        diagnostic.reason,
-        diagnostic.code
-    );
+    let mut text = match diagnostic.file.display() {
+        file if place != Place::default() => format!("{file}:{}:{}: ", place.line, place.column),
+        _ if diagnostic.file.as_os_str().is_empty() => String::new(),
+        file => format!("{file}: "),
+    };
+    text.push_str(&format!("{}: {} [{}]", diagnostic.severity.as_str(), diagnostic.reason, diagnostic.code));
     if let Some(hint) = &diagnostic.hint {
         text.push_str("\n  hint: ");
         text.push_str(hint);

@@ -3,14 +3,13 @@
 //! With `followed-by` the condition holds only at the event that ends a long enough run: a success
 //! after failures.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use tocsin_core::correlation::{ROLE_COUNTS, ROLE_FOLLOWS, ROLE_INTERRUPTS};
 use tocsin_core::detector::Detector;
 use tocsin_core::limits::{EVIDENCE_IDS_MAX, EXACT_THRESHOLD_MAX};
-use tocsin_core::machine::{Contributing, Entry, Machine, fold_equal_times};
+use tocsin_core::machine::{Contributing, Entries, Entry, Machine, fold_equal_times};
 use tocsin_core::time::{Span, Timestamp};
 use tocsin_core::window::Window;
 
@@ -101,7 +100,7 @@ impl Machine for Consecutive {
     }
 
     /// Only events of one time and partition stand where nothing can come between them any more.
-    fn fold(&self, waiting: &mut VecDeque<Entry>, _: Option<Timestamp>) {
+    fn fold(&self, waiting: &mut Entries, _: Option<Timestamp>) {
         let head = (self.threshold as usize).max(EVIDENCE_IDS_MAX);
         fold_equal_times(waiting, |role| if role == ROLE_INTERRUPTS { 1 } else { head });
     }

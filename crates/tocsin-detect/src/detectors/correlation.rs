@@ -3,12 +3,11 @@
 //! Source: Sigma correlation specification v2.1.0. The window is closed and slides with every
 //! event: [t − timespan, t].
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use tocsin_core::detector::Detector;
 use tocsin_core::limits::{EVIDENCE_IDS_MAX, EXACT_THRESHOLD_MAX};
-use tocsin_core::machine::{Contributing, Entry, Machine, fold_buckets};
+use tocsin_core::machine::{Contributing, Entries, Entry, Machine, fold_buckets};
 use tocsin_core::time::{Span, Timestamp};
 use tocsin_core::window::Window;
 
@@ -71,7 +70,7 @@ impl Machine for EventCount {
         window.is_empty()
     }
 
-    fn fold(&self, waiting: &mut VecDeque<Entry>, boundary: Option<Timestamp>) {
+    fn fold(&self, waiting: &mut Entries, boundary: Option<Timestamp>) {
         let tail = self.threshold as usize;
         fold_buckets(waiting, boundary, self.timespan, tail.max(EVIDENCE_IDS_MAX), tail);
     }
@@ -125,7 +124,7 @@ mod tests {
     #[test]
     fn folding_a_burst_changes_no_count() {
         let machine = EventCount { threshold: 3, timespan: Span::seconds(10) };
-        let mut waiting: VecDeque<Entry> = (0..5_000).map(|n| entry(n / 1_000, 1)).collect();
+        let mut waiting: Entries = (0..5_000).map(|n| entry(n / 1_000, 1)).collect();
         machine.fold(&mut waiting, None);
         assert!(waiting.len() < 600, "{}", waiting.len());
         assert_eq!(waiting.iter().map(|e| u64::from(e.weight)).sum::<u64>(), 5_000);

@@ -148,7 +148,9 @@ pub fn check(pattern: &str, flags: Flags) -> Result<(), (String, Option<String>)
             ErrorKind::UnsupportedBackreference => {
                 ("the regular expression refers back to a group".to_owned(), Some(linear.to_owned()))
             }
-            kind => (format!("the regular expression does not parse: {kind}"), Some(hint_for(kind).to_owned())),
+            kind => {
+                (format!("the regular expression does not parse: {kind}"), Some(hint_for(kind).to_owned()))
+            }
         },
         regex_syntax::Error::Translate(error) => {
             (format!("the regular expression does not parse: {}", error.kind()), Some(LITERAL.to_owned()))

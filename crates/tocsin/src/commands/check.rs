@@ -7,6 +7,7 @@ use std::sync::Arc;
 use tocsin_decode::known::is_known;
 use tocsin_pipeline::plan::{LoadOptions, RuleFile, load};
 use tocsin_sigma::ast::{Diagnostic, Severity};
+use tocsin_sigma::finding::bounded;
 use tocsin_sigma::lint::lint;
 
 use crate::cli::CheckArgs;
@@ -19,11 +20,9 @@ use crate::output::{complain, diagnostics, unless_closed};
 /// # Errors
 /// Wrong usage, or results that cannot be written.
 pub fn run(args: &CheckArgs) -> anyhow::Result<u8> {
-    let files = loading::rule_files(&args.paths)?;
-    if files.is_empty() {
-        return Err(UsageError("there is no rule file (.yml, .yaml) to check".to_string()).into());
-    }
-    let found = findings(&files);
+    let (files, unreadable) = loading::rule_files(&args.paths)?;
+    let nothing = files.is_empty();
+    let found = findings(&files, unreadable);
     let mut out = BufWriter::new(io::stdout().lock());
     let written = if args.json {
         diagnostics::write_json(&mut out, &found)
@@ -31,21 +30,25 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<u8> {
         diagnostics::write_text(&mut out, &found, &files)
     };
     unless_closed(written.and_then(|()| out.flush()))?;
+    if nothing {
+        return Err(UsageError("there is no rule file (.yml, .yaml) to check".to_string()).into());
+    }
     complain(&count(&found, files.len()));
     let broken = found.iter().any(|finding| finding.severity == Severity::Error);
     Ok(if broken { FINDINGS } else { FINE })
 }
 
-/// What loading says and what the lints say, in order of file and place.
-fn findings(files: &[RuleFile]) -> Vec<Diagnostic> {
-    let mut found = load(files, LoadOptions { gate: true, seed: 0 }).diagnostics;
+/// What cannot be read, what loading says and what the lints say, in order of file and place.
+fn findings(files: &[RuleFile], unreadable: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let mut found = unreadable;
+    found.extend(load(files, LoadOptions { gate: true, seed: 0 }).diagnostics);
     for file in files {
         found.extend(lint(&Arc::new(file.path.clone()), &file.text, &is_known));
     }
     let order = |found: &Diagnostic| (found.place, Reverse(found.severity), found.code);
     found.sort_by(|a, b| a.file.cmp(&b.file).then_with(|| order(a).cmp(&order(b))));
     found.dedup();
-    found
+    bounded(found)
 }
 
 /// How many there are of each severity.

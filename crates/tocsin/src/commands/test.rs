@@ -10,7 +10,8 @@ use tocsin_testkit::Report;
 
 use crate::cli::TestArgs;
 use crate::commands::{FINDINGS, FINE, UsageError};
-use crate::output::{junit, sanitise, unless_closed};
+use crate::loading;
+use crate::output::{complain, junit, sanitise, unless_closed};
 
 /// What is tested when nothing is named.
 const DEFAULT_FOLDER: &str = "rules";
@@ -53,8 +54,11 @@ fn traces(paths: &[PathBuf]) -> anyhow::Result<BTreeSet<PathBuf>> {
     let mut traces = BTreeSet::new();
     for path in paths {
         let found = list(path, &[TRACE]).map_err(|error| UsageError(error.to_string()))?;
+        for problem in found.problems {
+            complain(&loading::written(&loading::unreadable(problem)));
+        }
         if path.is_dir() {
-            traces.extend(found);
+            traces.extend(found.items);
             continue;
         }
         let trace = path.with_extension(TRACE);

@@ -132,6 +132,11 @@ fn values_of_the_wrong_type_are_told_and_left_out() {
     );
     check_odd(r#"{"timestamp":"9999-01-01T00:00:00Z","event_type":"login_failed"}"#, &[time]);
     check_odd(r#"{"timestamp":true,"source_ip":"203.0.113.9; drop"}"#, &[time, address]);
+    for odd in [r#"{"a":1}"#, "{}", "[]", "[[{}]]", "[false]", "false"] {
+        check_odd(&format!(r#"{{"timestamp":{odd},"user":"ann"}}"#), &[time]);
+        let another = format!(r#"{{"timestamp":{odd},"user":"ann","time":"2026-11-19T12:00:00Z"}}"#);
+        check_odd(&another, &[]);
+    }
     let clamped = "field `event_time`: later than the reference time; the newest time before it is taken [time_clamped]";
     check_odd(r#"{"timestamp":"2200-01-01T00:00:00Z","event_type":"login_failed"}"#, &[clamped]);
 }
