@@ -53,10 +53,12 @@ impl ScanRecords {
 }
 
 impl Records for ScanRecords {
+    fn must_keep(&self, partition: PartitionId) -> bool {
+        !self.files.contains_key(&partition)
+    }
+
     fn keep(&mut self, position: Position, record: &[u8]) {
-        if !self.files.contains_key(&position.partition()) {
-            self.kept.keep(position, record);
-        }
+        self.kept.keep(position, record);
     }
 
     fn read(&mut self, position: Position) -> Option<Vec<u8>> {

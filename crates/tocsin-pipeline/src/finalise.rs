@@ -127,8 +127,10 @@ impl Finaliser {
 
 /// Position of a record of a batch, for stores that keep what they may be asked for.
 pub fn keep_signals(batch: &tocsin_core::engine::MatchedBatch, records: &mut dyn Records) {
-    for position in batch.signal_positions() {
-        keep(batch, position, records);
+    if records.must_keep(batch.raw.partition) {
+        for position in batch.signal_positions() {
+            keep(batch, position, records);
+        }
     }
 }
 

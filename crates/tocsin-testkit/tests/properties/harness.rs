@@ -140,6 +140,10 @@ pub struct World {
 struct Kept(BTreeMap<Position, Vec<u8>>);
 
 impl Records for Kept {
+    fn must_keep(&self, _: PartitionId) -> bool {
+        true
+    }
+
     fn keep(&mut self, position: Position, record: &[u8]) {
         self.0.insert(position, record.to_vec());
     }
