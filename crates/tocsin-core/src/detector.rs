@@ -65,6 +65,9 @@ pub trait DetectorShard: Send {
     /// unchanged.
     fn restore(&mut self, bytes: &[u8]) -> Result<(), SnapshotError>;
 
+    /// Drops so many keys, those that would expire first, and counts them.
+    fn evict(&mut self, keys: usize);
+
     /// Keys held now, and keys dropped at a bound so far.
     fn usage(&self) -> Usage;
 }

@@ -18,7 +18,7 @@ use smallvec::SmallVec;
 use crate::batch::TenantId;
 use crate::detection::{Detection, Evidence, Phase};
 use crate::detector::{DetectorShard, Emission, SnapshotError, StepContext, Usage};
-use crate::limits::{EVIDENCE_IDS_MAX, KEYS_PER_SHARD_MAX, PENDING_ENTRIES_MAX};
+use crate::limits::{EVIDENCE_IDS_MAX, PENDING_ENTRIES_MAX};
 use crate::machine::{Contributing, Entries, Entry, Machine};
 use crate::matcher::RuleIdx;
 use crate::offset::Position;
@@ -115,9 +115,6 @@ impl<M: Machine> Keyed<M> {
         if let Some(slot) = found {
             return *slot;
         }
-        if self.index.len() >= KEYS_PER_SHARD_MAX {
-            self.evict_next_to_expire();
-        }
         let state = KeyState {
             key: SmallVec::from_slice(key),
             waiting: Entries::new(),
@@ -155,24 +152,6 @@ impl<M: Machine> Keyed<M> {
             entry.remove();
         }
         self.free.push(slot);
-    }
-
-    /// Makes room at the bound: drops a key of the bucket that would expire first.
-    fn evict_next_to_expire(&mut self) {
-        while let Some(mut bucket) = self.wheel.first_entry() {
-            let id = *bucket.key();
-            let slot = bucket.get_mut().pop();
-            if bucket.get().is_empty() {
-                bucket.remove();
-            }
-            let Some(slot) = slot else { continue };
-            let current = self.states[slot as usize].as_ref().is_some_and(|s| s.bucket == id);
-            if current && !self.touched.contains(&slot) {
-                self.remove(slot);
-                self.evicted += 1;
-                return;
-            }
-        }
     }
 
     /// Takes in one signal of this rule, whose key has this slot.
@@ -462,6 +441,25 @@ impl<M: Machine> DetectorShard for Keyed<M> {
             }
         }
         Ok(())
+    }
+
+    fn evict(&mut self, keys: usize) {
+        let mut left = keys;
+        while left > 0
+            && let Some(mut bucket) = self.wheel.first_entry()
+        {
+            let id = *bucket.key();
+            let slot = bucket.get_mut().pop();
+            if bucket.get().is_empty() {
+                bucket.remove();
+            }
+            let Some(slot) = slot else { continue };
+            if self.states[slot as usize].as_ref().is_some_and(|state| state.bucket == id) {
+                self.remove(slot);
+                self.evicted += 1;
+                left -= 1;
+            }
+        }
     }
 
     fn usage(&self) -> Usage {

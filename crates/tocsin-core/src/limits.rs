@@ -36,9 +36,9 @@ pub const WINDOW_ENTRIES_MAX: usize = 8_192;
 /// Threshold up to which event counts are exact at any rate. A rule above it does not load.
 pub const EXACT_THRESHOLD_MAX: u64 = 1_024;
 
-/// Group keys one rule holds in one of the 64 shards. Above it the key that would expire first is
-/// dropped and counted as `state_evicted`.
-pub const KEYS_PER_SHARD_MAX: usize = 65_536;
+/// Group keys all rules together hold in one of the 64 shards, some 200 bytes each. Above it the
+/// rule with the most keys drops those that would expire first, counted as `state_evicted`.
+pub const KEYS_PER_SHARD_MAX: usize = 3_072;
 
 /// Partitions (input files, connections) one engine follows at once.
 pub const PARTITIONS_MAX: usize = 16_384;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::batch::TenantId;
 use crate::detection::Detection;
 use crate::detector::{DetectorShard, SnapshotError, StepContext, Usage};
+use crate::limits::KEYS_PER_SHARD_MAX;
 use crate::matcher::RuleIdx;
 use crate::plan::Plan;
 use crate::rule::RuleMeta;
@@ -71,6 +72,20 @@ impl Shard {
             if let Some(state) = self.state(plan, signals.tenant, rule) {
                 state.step(context, signals, range, out);
             }
+        }
+        self.make_room();
+    }
+
+    /// Keeps the bound on keys, at the cost of the rule that holds most of them.
+    fn make_room(&mut self) {
+        let keys = |state: &dyn DetectorShard| state.usage().keys as usize;
+        let held: usize = self.rules.values().map(|state| keys(&**state)).sum();
+        let most =
+            self.order.iter().rev().max_by_key(|owner| self.rules.get(*owner).map(|state| keys(&**state)));
+        if let Some(owner) = most.copied().filter(|_| held > KEYS_PER_SHARD_MAX)
+            && let Some(state) = self.rules.get_mut(&owner)
+        {
+            state.evict(held - KEYS_PER_SHARD_MAX);
         }
     }
 
