@@ -19,9 +19,10 @@ use crate::batch::TenantId;
 use crate::detection::{Detection, Evidence, Phase};
 use crate::detector::{DetectorShard, Emission, SnapshotError, StepContext, Usage};
 use crate::limits::{EVIDENCE_IDS_MAX, PENDING_ENTRIES_MAX};
-use crate::machine::{Contributing, Entries, Entry, Machine};
+use crate::machine::{Contributing, Entries, Entry, Machine, insert_sorted};
 use crate::matcher::RuleIdx;
 use crate::offset::Position;
+use crate::orphans::Orphans;
 use crate::signal::{Signal, Signals};
 use crate::time::{Span, Timestamp};
 
@@ -83,6 +84,11 @@ pub struct Keyed<M: Machine> {
     wheel: BTreeMap<i64, Vec<u32>>,
     evicted: u64,
     touched: Vec<u32>,
+    /// The signals that belong to `touched`.
+    found: Vec<u32>,
+    orphans: Orphans,
+    /// The watermark of the step before.
+    passed: Timestamp,
     scratch: Vec<Entry>,
 }
 
@@ -102,23 +108,41 @@ impl<M: Machine> Keyed<M> {
             wheel: BTreeMap::new(),
             evicted: 0,
             touched: Vec::new(),
+            found: Vec::new(),
+            orphans: Orphans::default(),
+            passed: Timestamp::MIN,
             scratch: Vec::new(),
         }
     }
 
-    /// The slot of a key, created if it is new.
-    fn slot(&mut self, key: &[u8]) -> u32 {
-        let hash = self.hasher.hash_one(key);
+    /// The slot of a key, if it has state.
+    fn find(&self, hash: u64, key: &[u8]) -> Option<u32> {
         let states = &self.states;
-        let found =
-            self.index.find(hash, |slot| states[*slot as usize].as_ref().is_some_and(|s| *s.key == *key));
-        if let Some(slot) = found {
-            return *slot;
+        let same = |slot: &u32| states[*slot as usize].as_ref().is_some_and(|state| *state.key == *key);
+        self.index.find(hash, same).copied()
+    }
+
+    /// The slot of the key of a signal; none when the signal says nothing to a key without state.
+    fn slot(&mut self, signal: &Signal, key: &[u8]) -> Option<u32> {
+        let hash = self.hasher.hash_one(key);
+        if let Some(slot) = self.find(hash, key) {
+            return Some(slot);
         }
+        if self.machine.needs_company(signal.role) && signal.late_behind.is_none() {
+            self.evicted += self.orphans.push(hash, key, Entry::of(signal), self.passed);
+            return None;
+        }
+        Some(self.create(hash, key))
+    }
+
+    fn create(&mut self, hash: u64, key: &[u8]) -> u32 {
+        let mut waiting = Entries::new();
+        self.orphans.adopt(hash, key, |entry| insert_sorted(&mut waiting, entry));
+        let newest = waiting.last().map_or(Timestamp::MIN, |last| last.time);
         let state = KeyState {
             key: SmallVec::from_slice(key),
-            waiting: Entries::new(),
-            newest: Timestamp::MIN,
+            waiting,
+            newest,
             machine: M::State::default(),
             episode: None,
             claim: None,
@@ -333,15 +357,6 @@ fn deadline<S>(state: &KeyState<S>, span: Span, context: &StepContext) -> i64 {
     due.min(i64::MAX - (1 << (WHEEL_SHIFT + 1)))
 }
 
-fn insert_sorted(waiting: &mut Entries, entry: Entry) {
-    if waiting.last().is_none_or(|last| *last <= entry) {
-        waiting.push(entry);
-    } else {
-        let at = waiting.partition_point(|other| *other <= entry);
-        waiting.insert(at, entry);
-    }
-}
-
 impl Episode {
     fn open(t0: Timestamp, length: Span, completing: Position, in_window: u64, entries: &[Entry]) -> Episode {
         let mut episode = Episode {
@@ -402,14 +417,20 @@ impl<M: Machine> DetectorShard for Keyed<M> {
         // All keys are found first: the look-ups do not wait for each other, and what they fetch
         // from memory is there when it is used.
         self.touched.clear();
+        self.found.clear();
         for index in range {
-            let slot = self.slot(signals.key(&signals.list[*index as usize]));
-            self.touched.push(slot);
+            let signal = &signals.list[*index as usize];
+            if let Some(slot) = self.slot(signal, signals.key(signal)) {
+                self.touched.push(slot);
+                self.found.push(*index);
+            }
         }
         let mut touched = std::mem::take(&mut self.touched);
-        for (index, slot) in range.iter().zip(&touched) {
+        let found = std::mem::take(&mut self.found);
+        for (index, slot) in found.iter().zip(&touched) {
             self.absorb(*slot, &signals.list[*index as usize], context, out);
         }
+        self.found = found;
         touched.sort_unstable();
         touched.dedup();
         for slot in &touched {
@@ -417,18 +438,21 @@ impl<M: Machine> DetectorShard for Keyed<M> {
         }
         self.touched = touched;
         self.expire(context, out);
+        self.passed = context.watermark;
     }
 
     fn snapshot(&self) -> Vec<u8> {
         let mut states: Vec<&KeyState<M::State>> = self.states.iter().flatten().collect();
         states.sort_unstable_by(|a, b| a.key.cmp(&b.key));
-        postcard::to_stdvec(&(self.evicted, states)).unwrap_or_default()
+        postcard::to_stdvec(&(self.evicted, states, &self.orphans)).unwrap_or_default()
     }
 
     fn restore(&mut self, bytes: &[u8]) -> Result<(), SnapshotError> {
-        let (evicted, states): (u64, Vec<KeyState<M::State>>) =
+        let (evicted, states, orphans): (u64, Vec<KeyState<M::State>>, Orphans) =
             postcard::from_bytes(bytes).map_err(|error| SnapshotError(error.to_string()))?;
         self.evicted = evicted;
+        self.orphans = orphans;
+        self.orphans.rehash(|key| self.hasher.hash_one(key));
         self.index.clear();
         self.free.clear();
         self.wheel.clear();

@@ -22,6 +22,7 @@ pub mod limits;
 pub mod machine;
 pub mod matcher;
 pub mod offset;
+pub mod orphans;
 pub mod plan;
 pub mod rule;
 pub mod shard;

@@ -40,6 +40,10 @@ pub const EXACT_THRESHOLD_MAX: u64 = 1_024;
 /// rule with the most keys drops those that would expire first, counted as `state_evicted`.
 pub const KEYS_PER_SHARD_MAX: usize = 3_072;
 
+/// Entries one rule in one shard holds of keys without state. Above it the older half is dropped
+/// and counted as `state_evicted`.
+pub const ORPHANS_PER_RULE_MAX: usize = 16_384;
+
 /// Partitions (input files, connections) one engine follows at once.
 pub const PARTITIONS_MAX: usize = 16_384;
 

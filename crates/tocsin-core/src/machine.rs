@@ -81,12 +81,27 @@ pub trait Machine: Send + Sync + 'static {
     /// How long after the newest entry the state still matters.
     fn span(&self) -> Span;
 
+    /// Whether an entry of this role says nothing to a key that remembers nothing.
+    fn needs_company(&self, _role: Role) -> bool {
+        false
+    }
+
     /// Drops what can no longer matter at a time; returns whether nothing is left.
     fn expire(&self, state: &mut Self::State, now: Timestamp) -> bool;
 
     /// Folds the middle of a burst among entries that wait, without changing any result.
     /// `boundary` is a time no fold may cross (the end of the open episode).
     fn fold(&self, waiting: &mut Entries, boundary: Option<Timestamp>);
+}
+
+/// Puts an entry where it belongs in the total order.
+pub fn insert_sorted(waiting: &mut Entries, entry: Entry) {
+    if waiting.last().is_none_or(|last| *last <= entry) {
+        waiting.push(entry);
+    } else {
+        let at = waiting.partition_point(|other| *other <= entry);
+        waiting.insert(at, entry);
+    }
 }
 
 /// Which contributing entries are asked for.

@@ -94,6 +94,10 @@ impl Machine for Consecutive {
         self.timespan
     }
 
+    fn needs_company(&self, role: u8) -> bool {
+        role != ROLE_COUNTS
+    }
+
     fn expire(&self, run: &mut Run, now: Timestamp) -> bool {
         run.window.drop_before(now.minus(self.timespan));
         run.window.is_empty()
