@@ -37,6 +37,9 @@ pub struct Alert {
     pub status: String,
     /// Whether a late event may still move or remove it.
     pub provisional: bool,
+    /// The alert that took its place, where a late event moved t0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub superseded_by: Option<String>,
     /// The rule's title.
     pub title: String,
     /// What happened, in a sentence.
@@ -204,6 +207,7 @@ impl AlertSource<'_> {
             confidence: meta.confidence,
             status: status.to_string(),
             provisional: detection.phase == Phase::Provisional,
+            superseded_by: None,
             title: meta.title.clone(),
             message: claim.description.clone(),
             rule: RuleRef {

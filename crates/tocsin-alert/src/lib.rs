@@ -5,6 +5,8 @@
 
 pub mod alert;
 pub mod group;
+pub mod mask;
+pub mod role;
 pub mod template;
 
 pub use alert::{Alert, AlertSource, EvidenceEvent};

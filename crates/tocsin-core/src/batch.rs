@@ -37,6 +37,9 @@ pub struct RawBatch {
     /// When the records were taken in. `None` in scans: then an event's ingest time is the newest
     /// event time so far, its own included.
     pub ingest: Option<Timestamp>,
+    /// Whether the records tell of the past on purpose: a record without a time of its own then gets
+    /// the newest event time so far, as in scans, although its ingest time is known.
+    pub backfill: bool,
     /// Reference time of lines without a year: they get the latest year that puts them at or
     /// before it + 24 h. `None`: the decoder's own.
     pub reference: Option<Timestamp>,

@@ -188,6 +188,7 @@ impl Cutter {
             partition: self.partition,
             offsets: OffsetRange { from: self.offset, to: self.offset + rest as u64 },
             ingest: None,
+            backfill: false,
             reference: self.reference,
             first_record: self.next_record,
             bytes: std::mem::replace(&mut self.pending, tail),

@@ -8,8 +8,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 #[derive(Debug, Parser)]
 #[command(name = "tocsin", version, about, propagate_version = true, arg_required_else_help = true)]
 pub struct Cli {
-    /// Data folder.
-    #[arg(long, global = true, value_name = "DIR", default_value = "./tocsin-data", hide = true)]
+    /// Data folder of the server.
+    #[arg(long, global = true, value_name = "DIR", default_value = "./tocsin-data")]
     pub data: PathBuf,
 
     /// What to do.

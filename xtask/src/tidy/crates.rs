@@ -12,6 +12,8 @@ const DETECT: &str = "tocsin-detect";
 const ALERT: &str = "tocsin-alert";
 const PIPELINE: &str = "tocsin-pipeline";
 const IO: &str = "tocsin-io";
+const STORE: &str = "tocsin-store";
+const API: &str = "tocsin-api";
 const TESTKIT: &str = "tocsin-testkit";
 
 /// Every crate of the workspace with the crates of the workspace it may use, in code and tests.
@@ -23,9 +25,11 @@ const EDGES: &[(&str, &[&str])] = &[
     (ALERT, &[CORE]),
     (PIPELINE, &[CORE, SIGMA, DECODE, DETECT, ALERT]),
     (IO, &[CORE, SIGMA, DECODE, DETECT, ALERT, PIPELINE]),
+    (STORE, &[CORE, SIGMA, DECODE, DETECT, ALERT, PIPELINE]),
+    (API, &[CORE, SIGMA, DECODE, DETECT, ALERT, PIPELINE, IO, STORE]),
     (TESTKIT, &[CORE, SIGMA, DECODE, DETECT, ALERT, PIPELINE, IO]),
-    ("tocsin", &[CORE, SIGMA, DECODE, DETECT, ALERT, PIPELINE, IO, TESTKIT]),
-    ("bench", &[CORE, SIGMA, DECODE, DETECT, ALERT, PIPELINE, IO]),
+    ("tocsin", &[CORE, SIGMA, DECODE, DETECT, ALERT, PIPELINE, IO, STORE, API, TESTKIT]),
+    ("bench", &[CORE, SIGMA, DECODE, DETECT, ALERT, PIPELINE, IO, STORE, API]),
     ("xtask", &[]),
 ];
 

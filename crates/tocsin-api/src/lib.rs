@@ -1,0 +1,1 @@
+//! HTTP: ingest, queries, live streams, the page.
