@@ -32,7 +32,7 @@ impl Role {
 }
 
 /// The roles of a caller: known ones and other words, as the credential names them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Roles {
     highest: Option<Role>,
     words: Vec<String>,

@@ -90,6 +90,8 @@ pub enum Reason {
     UnknownFormat,
     /// The input ended inside the record.
     Truncated,
+    /// The reader failed on it: a defect of Tocsin.
+    Unreadable,
 }
 
 impl Reason {
@@ -107,6 +109,7 @@ impl Reason {
             Reason::ControlCharacter => "control_character",
             Reason::UnknownFormat => "unknown_format",
             Reason::Truncated => "truncated",
+            Reason::Unreadable => "unreadable",
         }
     }
 
@@ -124,6 +127,7 @@ impl Reason {
             Reason::ControlCharacter => "contains a control character",
             Reason::UnknownFormat => "no known log format (name one with --format)",
             Reason::Truncated => "the input ends inside this record",
+            Reason::Unreadable => "reading it failed; please report this as a defect",
         }
     }
 }

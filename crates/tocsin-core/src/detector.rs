@@ -68,6 +68,9 @@ pub trait DetectorShard: Send {
     /// Drops so many keys, those that would expire first, and counts them.
     fn evict(&mut self, keys: usize);
 
+    /// Bytes of memory it takes, about: tables and what hangs on them. Visits every key.
+    fn bytes(&self) -> usize;
+
     /// Keys held now, and keys dropped at a bound so far.
     fn usage(&self) -> Usage;
 }

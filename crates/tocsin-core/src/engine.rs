@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use crate::batch::{EventBatch, Notes, RawBatch, TenantId};
+use crate::batch::{Event, EventBatch, Notes, RawBatch, TenantId};
 use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::detection::Detection;
 use crate::detector::{Emission, StepContext, Usage};
@@ -18,10 +18,8 @@ use crate::plan::Plan;
 use crate::shard::{SHARDS, Shard, rule_hash, shard_of};
 use crate::signal::{Signal, Signals};
 use crate::time::{Span, Timestamp};
+use crate::times::Times;
 use crate::watermark::{PartitionClock, Watermarks};
-
-/// How far an event's time may lie ahead of its ingest.
-const FUTURE_MAX: Span = Span::seconds(60);
 
 /// How the engine treats time.
 #[derive(Clone, Copy, Debug)]
@@ -32,8 +30,11 @@ pub struct EngineConfig {
     pub grace: Span,
     /// When detections are handed out.
     pub emission: Emission,
-    /// Latest time an event may claim; beyond it the event gets its ingest time.
+    /// Latest time an event may claim where nothing says when it was taken in; beyond it the event
+    /// gets its ingest time.
     pub latest: Timestamp,
+    /// How long nothing must have come from a tenant for its watermark to follow the clock.
+    pub idle: Span,
 }
 
 impl Default for EngineConfig {
@@ -43,6 +44,7 @@ impl Default for EngineConfig {
             grace: Span::seconds(300),
             emission: Emission::Live,
             latest: Timestamp::MAX,
+            idle: Span::seconds(60),
         }
     }
 }
@@ -112,12 +114,15 @@ impl MatchStage {
     pub fn step(&mut self, mut batch: EventBatch) -> MatchedBatch {
         let mut notes = [0; Notes::ALL.len()];
         let mut noted = Vec::new();
-        let latest = batch.raw.ingest.map_or(self.latest, |ingest| ingest.plus(FUTURE_MAX));
+        let times = Times::of(&batch.raw, self.latest);
         for event in &mut batch.events {
             // A line without a year has no zone either: up to a day ahead is another zone's clock.
             let exact = !event.notes.contains(Notes::YEAR_DERIVED);
-            if exact && event.time > latest && !event.notes.time_from_ingest() {
+            if exact && event.time > times.latest && !event.notes.time_from_ingest() {
                 event.notes.insert(Notes::TIME_CLAMPED);
+            }
+            if let Some(stand_in) = times.stand_in.filter(|_| event.notes.time_from_ingest()) {
+                event.time = stand_in;
             }
             if event.notes != Notes::default() {
                 for (count, (note, _)) in notes.iter_mut().zip(Notes::ALL) {
@@ -142,7 +147,7 @@ impl MatchStage {
             newest: Timestamp::MIN,
             raw: RawBatch::default(),
         };
-        self.form_signals(&batch, &matches, &mut out);
+        self.form_signals(&batch, &matches, times, &mut out);
         for found in &mut matches {
             found.event = batch.events[found.event as usize].record;
         }
@@ -151,12 +156,19 @@ impl MatchStage {
         out
     }
 
-    fn form_signals(&self, batch: &EventBatch, matches: &[RuleMatch], out: &mut MatchedBatch) {
+    /// How often so far something seen before did not have to be judged again.
+    #[must_use]
+    pub fn memo_hits(&self) -> u64 {
+        self.matcher.memo_hits()
+    }
+
+    fn form_signals(&self, batch: &EventBatch, matches: &[RuleMatch], times: Times, out: &mut MatchedBatch) {
+        let has_time = |event: &Event| times.stand_in.is_some() || !event.notes.time_from_ingest();
         let mut newest = Timestamp::MIN;
         let mut next_event = 0;
         for found in matches {
             let upto = found.event as usize + 1;
-            newest = newest_of(&batch.events[next_event..upto], newest);
+            newest = newest_of(&batch.events[next_event..upto], has_time, newest);
             next_event = upto;
             let event = &batch.events[found.event as usize];
             for route in &self.plan.rules[found.rule.index()].routes {
@@ -176,16 +188,16 @@ impl MatchStage {
                     key_start,
                     key_len: out.keys.len() as u32 - key_start,
                 };
-                let time_from_ingest = event.notes.time_from_ingest();
+                let time_from_ingest = !has_time(event);
                 out.signals.push(Unplaced { signal, newest_in_batch: newest, time_from_ingest });
             }
         }
-        out.newest = newest_of(&batch.events[next_event..], newest);
+        out.newest = newest_of(&batch.events[next_event..], has_time, newest);
     }
 }
 
-fn newest_of(events: &[crate::batch::Event], so_far: Timestamp) -> Timestamp {
-    let timed = events.iter().filter(|event| !event.notes.time_from_ingest());
+fn newest_of(events: &[Event], has_time: impl Fn(&Event) -> bool, so_far: Timestamp) -> Timestamp {
+    let timed = events.iter().filter(|event| has_time(event));
     timed.map(|event| event.time).fold(so_far, Timestamp::max)
 }
 
@@ -270,7 +282,7 @@ impl Correlator {
         let (tenant, partition) = (batch.raw.tenant, batch.raw.partition);
         let mut output = Output::default();
         let lateness = self.config.lateness;
-        let mut clock = self.watermarks(tenant).clock(partition, lateness);
+        let mut clock = self.watermarks(tenant).clock(partition, lateness, batch.raw.ingest);
         let signals = self.place_all(batch, &mut clock, &mut output);
         let watermark = clock.observe(batch.newest);
         let watermarks = self.watermarks(tenant);
@@ -311,6 +323,22 @@ impl Correlator {
         output
     }
 
+    /// Time has passed without events: tenants from whom nothing came for long get a watermark all
+    /// the same. `now` is journalled, so that this happens again in the same way.
+    pub fn pass(&mut self, now: Timestamp) -> Output {
+        let mut output = Output::default();
+        let (idle, lateness) = (self.config.idle, self.config.lateness);
+        for index in 0..self.tenants.len() {
+            if let Some(watermark) = self.tenants[index].pass(now, idle, lateness) {
+                let context = self.context(watermark);
+                for shard in &mut self.shards {
+                    shard.tick(TenantId(index as u32), &context, &mut output.detections);
+                }
+            }
+        }
+        output
+    }
+
     /// The watermark of a tenant.
     #[must_use]
     pub fn watermark(&self, tenant: TenantId) -> Timestamp {
@@ -324,6 +352,12 @@ impl Correlator {
             keys: sum.keys + one.keys,
             evicted: sum.evicted + one.evicted,
         })
+    }
+
+    /// Bytes of memory all state takes, about.
+    #[must_use]
+    pub fn state_bytes(&self) -> usize {
+        self.shards.iter().map(Shard::bytes).sum()
     }
 
     /// All state as one cut.
@@ -360,6 +394,7 @@ impl Correlator {
         clock: &mut PartitionClock,
         output: &mut Output,
     ) -> Signals {
+        let first = Times::of(&batch.raw, self.config.latest).first;
         let mut signals = Signals {
             tenant: batch.raw.tenant,
             list: Vec::with_capacity(batch.signals.len()),
@@ -367,7 +402,7 @@ impl Correlator {
         };
         let mut dropped = None;
         for unplaced in std::mem::take(&mut batch.signals) {
-            match self.place(clock, unplaced) {
+            match self.place(clock, first, unplaced) {
                 Some(signal) => signals.list.push(signal),
                 None => {
                     let again = dropped.replace(unplaced.signal.position) == Some(unplaced.signal.position);
@@ -379,16 +414,15 @@ impl Correlator {
     }
 
     /// Gives a signal its time and tells whether it is late; `None` when it is too late to count.
-    fn place(&self, clock: &mut PartitionClock, unplaced: Unplaced) -> Option<Signal> {
+    fn place(&self, clock: &mut PartitionClock, first: Timestamp, unplaced: Unplaced) -> Option<Signal> {
         let watermark = clock.observe(unplaced.newest_in_batch);
         let mut signal = unplaced.signal;
+        let newest = if clock.newest() == Timestamp::MIN { first } else { clock.newest() };
         if signal.ingest == Timestamp::MIN {
-            // Before the first event with a time of its own, the reference time stands in.
-            let reference = self.config.latest.minus(FUTURE_MAX);
-            signal.ingest = if clock.newest() == Timestamp::MIN { reference } else { clock.newest() };
+            signal.ingest = newest;
         }
         if unplaced.time_from_ingest {
-            signal.time = signal.ingest;
+            signal.time = newest;
         }
         if signal.time <= watermark {
             signal.late_behind = Some(watermark);

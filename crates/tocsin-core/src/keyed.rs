@@ -486,6 +486,17 @@ impl<M: Machine> DetectorShard for Keyed<M> {
         }
     }
 
+    fn bytes(&self) -> usize {
+        let tables = self.states.capacity() * size_of::<Option<KeyState<M::State>>>()
+            + self.index.capacity() * size_of::<u32>();
+        let hanging = |state: &KeyState<M::State>| {
+            let evidence = state.episode.as_ref().map_or(0, |episode| episode.evidence.capacity());
+            let spilled = if state.waiting.spilled() { state.waiting.capacity() } else { 0 };
+            evidence * size_of::<Evidence>() + spilled * size_of::<Entry>()
+        };
+        tables + self.states.iter().flatten().map(hanging).sum::<usize>()
+    }
+
     fn usage(&self) -> Usage {
         Usage { keys: self.index.len() as u64, evicted: self.evicted }
     }

@@ -28,6 +28,7 @@ pub mod rule;
 pub mod shard;
 pub mod signal;
 pub mod time;
+pub mod times;
 pub mod value;
 pub mod watermark;
 pub mod window;

@@ -29,4 +29,9 @@ pub struct RuleMatch {
 pub trait Matcher: Send {
     /// Appends every match of the batch, in order of event, then rule.
     fn matches(&mut self, batch: &EventBatch, out: &mut Vec<RuleMatch>);
+
+    /// How often so far something seen before did not have to be judged again.
+    fn memo_hits(&self) -> u64 {
+        0
+    }
 }

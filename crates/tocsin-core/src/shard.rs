@@ -143,6 +143,12 @@ impl Shard {
         Ok(())
     }
 
+    /// Bytes of memory this shard's state takes, about.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.rules.values().map(|state| state.bytes()).sum()
+    }
+
     /// How much state this shard holds.
     #[must_use]
     pub fn usage(&self) -> Usage {

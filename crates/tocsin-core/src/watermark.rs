@@ -15,6 +15,8 @@ pub struct Watermarks {
     reached: Option<Timestamp>,
     /// The watermark at which state that nothing touched was last looked at.
     ticked: Option<Timestamp>,
+    /// When the tenant's last batch was taken in; none in scans.
+    taken_in: Option<Timestamp>,
 }
 
 /// The clock of one partition while one of its batches is taken in: what [`Watermarks`] says,
@@ -26,13 +28,15 @@ pub struct PartitionClock {
     others: Timestamp,
     reached: Timestamp,
     lateness: Span,
+    /// When the batch was taken in: no sender's clock counts beyond it.
+    taken_in: Option<Timestamp>,
 }
 
 impl PartitionClock {
     /// Notes an event time; gives the watermark after it.
     #[inline]
     pub fn observe(&mut self, time: Timestamp) -> Timestamp {
-        self.newest = self.newest.max(time);
+        self.newest = self.newest.max(time.min(self.taken_in.unwrap_or(Timestamp::MAX)));
         self.reached = self.reached.max(self.newest.min(self.others).minus(self.lateness));
         self.reached
     }
@@ -50,15 +54,21 @@ impl Watermarks {
         self.newest.entry(partition).or_insert(Timestamp::MIN);
     }
 
-    /// The clock of a partition, to take in one of its batches.
+    /// The clock of a partition, to take in one of its batches, which came at `taken_in`.
     #[must_use]
-    pub fn clock(&self, partition: PartitionId, lateness: Span) -> PartitionClock {
+    pub fn clock(
+        &self,
+        partition: PartitionId,
+        lateness: Span,
+        taken_in: Option<Timestamp>,
+    ) -> PartitionClock {
         let others = self.newest.iter().filter(|(other, _)| **other != partition).map(|(_, newest)| *newest);
         PartitionClock {
             newest: self.newest.get(&partition).copied().unwrap_or(Timestamp::MIN),
             others: others.min().unwrap_or(Timestamp::MAX),
             reached: self.reached(),
             lateness,
+            taken_in,
         }
     }
 
@@ -66,6 +76,18 @@ impl Watermarks {
     pub fn accept(&mut self, partition: PartitionId, clock: PartitionClock) {
         self.newest.insert(partition, clock.newest);
         self.reached = Some(clock.reached);
+        self.taken_in = self.taken_in.max(clock.taken_in);
+    }
+
+    /// Time passes without events: a tenant from whom nothing came for `idle` no longer holds its
+    /// own watermark back. Gives the watermark where that is so.
+    pub fn pass(&mut self, now: Timestamp, idle: Span, lateness: Span) -> Option<Timestamp> {
+        if self.taken_in?.plus(idle) > now {
+            return None;
+        }
+        let reached = self.reached().max(now.minus(lateness));
+        self.reached = Some(reached);
+        Some(reached)
     }
 
     /// A partition has ended: it no longer holds the watermark back.

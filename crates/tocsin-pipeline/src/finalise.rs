@@ -4,18 +4,16 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde_json::Map;
+use tocsin_alert::Alert;
 use tocsin_alert::group::join_claims;
-use tocsin_alert::{Alert, AlertSource, EvidenceEvent};
 use tocsin_core::alert_id::AlertId;
-use tocsin_core::detection::{Detection, Evidence, Phase};
-use tocsin_core::limits::EVIDENCE_EVENTS_MAX;
+use tocsin_core::detection::{Detection, Phase};
 use tocsin_core::offset::Position;
 use tocsin_core::plan::Plan;
 use tocsin_core::time::{Span, Timestamp};
-use tocsin_decode::view::{EventView, Viewed};
 
 use crate::records::Records;
+use crate::teller::Teller;
 
 /// An episode that nothing touches is closed within this much event time after its end: the width
 /// of a bucket of the expiry wheel, and of a tick.
@@ -23,9 +21,8 @@ const IDLE_CLOSE: Span = Span::seconds(5);
 
 /// Holds closed detections back until no earlier one can come any more.
 pub struct Finaliser {
-    plan: Arc<Plan>,
+    teller: Teller,
     tenant: String,
-    view: EventView,
     held: BTreeMap<(Timestamp, AlertId), Detection>,
     /// Detections older than what was handed out already: of events far behind the watermark.
     overdue: BTreeMap<(Timestamp, AlertId), Detection>,
@@ -42,9 +39,8 @@ impl Finaliser {
         let longest = plan.rules.iter().map(|rule| rule.meta.episode).max().unwrap_or_default();
         let longest = Span(longest.0.saturating_add(IDLE_CLOSE.0));
         Finaliser {
-            plan,
+            teller: Teller::new(plan, as_of),
             tenant: tenant.to_string(),
-            view: EventView::new(as_of),
             held: BTreeMap::new(),
             overdue: BTreeMap::new(),
             released: Timestamp::MIN,
@@ -55,8 +51,8 @@ impl Finaliser {
     /// Takes in detections; only closed ones count.
     pub fn take(&mut self, detections: Vec<Detection>) {
         for detection in detections {
-            if detection.phase == Phase::Closed && self.plan.meta(detection.rule).alerts {
-                let id = self.source(&detection).id();
+            if detection.phase == Phase::Closed && self.teller.plan().meta(detection.rule).alerts {
+                let id = self.teller.source(&self.tenant, &detection).id();
                 let overdue = detection.t0 < self.released;
                 let list = if overdue { &mut self.overdue } else { &mut self.held };
                 list.insert((detection.t0, id), detection);
@@ -83,45 +79,12 @@ impl Finaliser {
             let mut alerts = Vec::new();
             while let Some(entry) = self.held.first_entry().filter(|entry| entry.key().0 == t0) {
                 let detection = entry.remove();
-                alerts.push((detection.completing, self.alert(&detection, records)));
+                let told = self.teller.tell(&self.tenant, &detection, records);
+                alerts.push((detection.completing, told.alert));
             }
             join_claims(&mut alerts);
             alerts.into_iter().for_each(|(_, alert)| out(alert));
         }
-    }
-
-    fn source<'a>(&'a self, detection: &'a Detection) -> AlertSource<'a> {
-        AlertSource { tenant: &self.tenant, meta: self.plan.meta(detection.rule), detection }
-    }
-
-    fn alert(&mut self, detection: &Detection, records: &mut dyn Records) -> Alert {
-        let evidence: Vec<EvidenceEvent> = detection
-            .evidence
-            .iter()
-            .enumerate()
-            .map(|(index, event)| {
-                let whole = (index < EVIDENCE_EVENTS_MAX).then(|| self.viewed(event, records)).flatten();
-                EvidenceEvent {
-                    event_id: event.position.to_string(),
-                    event_time: event.time.to_string(),
-                    event: whole.map(|viewed| viewed.event),
-                }
-            })
-            .collect();
-        let completing = self.completing(detection, records);
-        let (event, named) = completing.map_or((serde_json::Value::Null, Map::new()), |v| (v.event, v.named));
-        self.source(detection).alert(event, &named, evidence)
-    }
-
-    fn completing(&mut self, detection: &Detection, records: &mut dyn Records) -> Option<Viewed> {
-        let known = detection.evidence.iter().find(|event| event.position == detection.completing);
-        let unknown = Evidence { time: detection.t0, ingest: detection.t0, position: detection.completing };
-        self.viewed(known.unwrap_or(&unknown), records)
-    }
-
-    fn viewed(&mut self, event: &Evidence, records: &mut dyn Records) -> Option<Viewed> {
-        let record = records.read(event.position)?;
-        Some(self.view.view(&record, event.position, event.ingest))
     }
 }
 

@@ -6,6 +6,7 @@
 //! match answer.await { Ok(Answer::Taken(receipt)) => …, Err(_) => the server is going down }
 //! ```
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -77,6 +78,8 @@ pub struct Receipt {
     pub accepted: u32,
     /// Records refused in all.
     pub rejected: u32,
+    /// How many for each reason.
+    pub reasons: BTreeMap<Reason, u32>,
     /// The first of them, at most [`LISTED_REJECTIONS_MAX`].
     pub rejections: Vec<Rejection>,
 }
@@ -96,6 +99,16 @@ pub enum Answer {
 }
 
 impl Receipt {
+    /// Takes one accepted record back: it is refused.
+    pub fn refuse(&mut self, rejection: Rejection) {
+        self.accepted = self.accepted.saturating_sub(1);
+        self.rejected += 1;
+        *self.reasons.entry(rejection.reason).or_default() += 1;
+        if self.rejections.len() < LISTED_REJECTIONS_MAX {
+            self.rejections.push(rejection);
+        }
+    }
+
     /// The answer's body: `{"accepted":n,"rejected":[{"line","field"?,"reason","detail"}]}`.
     #[must_use]
     pub fn to_json(&self) -> Box<[u8]> {

@@ -52,7 +52,8 @@ pub enum NewFrame<'a> {
 pub struct Frame {
     /// Where it begins in the journal.
     pub start: u64,
-    /// One past its last byte: where the next one begins.
+    /// One past its last byte. The next one begins there, or a little behind it where a new file
+    /// begins.
     pub end: u64,
     /// What it holds.
     pub body: FrameBody,
@@ -113,7 +114,7 @@ pub trait Journal: Send {
     /// [`JournalError`]; everything since the last sync is forgotten then.
     fn sync(&mut self) -> Result<(), JournalError>;
 
-    /// Where the next frame will begin.
+    /// One past the last frame: no frame appended from now on begins before it.
     fn end(&self) -> u64;
 
     /// Nothing below this position is needed for a restart: as much of it as keeps the journal

@@ -48,6 +48,7 @@ pub struct SigmaMatcher {
     bits: Vec<u64>,
     stamps: Vec<u32>,
     stamp: u32,
+    hits: u64,
 }
 
 impl SigmaMatcher {
@@ -68,6 +69,7 @@ impl SigmaMatcher {
             bits: vec![0; words],
             stamps: vec![0; rules],
             stamp: 0,
+            hits: 0,
             compiled,
         }
     }
@@ -91,6 +93,7 @@ impl SigmaMatcher {
             self.event_sets.push(set);
         }
         if let Some(range) = self.signatures.get(&signature) {
+            self.hits += 1;
             return *range;
         }
         self.evaluate(signature)
@@ -105,6 +108,7 @@ impl SigmaMatcher {
         }
         let hash = self.memo.hash(slot.field, slot.kind, bytes);
         if let Some(set) = self.memo.get(hash, slot.field, slot.kind, bytes) {
+            self.hits += 1;
             return set;
         }
         let set = self.evaluate_value(batch, slot);
@@ -211,5 +215,9 @@ impl Matcher for SigmaMatcher {
             self.signatures.clear();
             self.lists.clear();
         }
+    }
+
+    fn memo_hits(&self) -> u64 {
+        self.hits
     }
 }

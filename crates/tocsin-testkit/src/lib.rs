@@ -9,6 +9,7 @@ pub mod got;
 pub mod play;
 pub mod report;
 pub mod runner;
+pub mod sse;
 pub mod trace;
 
 pub use report::Report;

@@ -2,32 +2,55 @@
 
 use std::path::PathBuf;
 
+use crate::config::DATA_DEFAULT;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Real-time security event detection in one binary.
 #[derive(Debug, Parser)]
 #[command(name = "tocsin", version, about, propagate_version = true, arg_required_else_help = true)]
 pub struct Cli {
-    /// Data folder of the server.
-    #[arg(long, global = true, value_name = "DIR", default_value = "./tocsin-data")]
-    pub data: PathBuf,
+    /// Data folder of the server [default: ./tocsin-data].
+    #[arg(long, global = true, value_name = "DIR")]
+    pub data: Option<PathBuf>,
 
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
 }
 
+impl Cli {
+    /// The data folder that is meant.
+    #[must_use]
+    pub fn data(&self) -> PathBuf {
+        self.data.clone().unwrap_or_else(|| PathBuf::from(DATA_DEFAULT))
+    }
+}
+
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Run the server: take in events, detect, keep, show live.
+    Run(RunArgs),
+    /// See it work: a server of its own, and a recorded attack that happens now.
+    Demo(DemoArgs),
     /// Find attacks in recorded logs.
     Scan(ScanArgs),
+    /// Run rules over a journal: what a server took in, once more.
+    Replay(ReplayArgs),
     /// Check rules: every diagnostic with file, line, column and what to do.
     Check(CheckArgs),
     /// Run the tests that lie beside rules.
     Test(TestArgs),
     /// Explain why a rule matches an event or does not.
     Explain(ExplainArgs),
+    /// Check a journal: what is there, and what is damaged, exactly.
+    Verify(VerifyArgs),
+    /// Make, list and revoke API keys.
+    #[command(subcommand)]
+    Key(KeyAction),
+    /// Make tokens (JWT) for scripts and development.
+    #[command(subcommand)]
+    Token(TokenAction),
 }
 
 /// `tocsin scan`
@@ -85,17 +108,90 @@ pub struct ScanArgs {
     pub ungated: bool,
 }
 
+/// `tocsin run`
+#[derive(Clone, Debug, Default, Args)]
+#[command(after_help = "Examples:
+  tocsin run
+  tocsin run --config tocsin.yaml --data /var/lib/tocsin
+  TOCSIN_DETECT__LATENESS=2m tocsin run --listen 0.0.0.0:8080
+
+Variables TOCSIN_SECTION__KEY go before the file, flags before both. `tocsin check FILE` looks at a configuration.
+Exit status: 0 stopped, 2 wrong usage or configuration, 3 failed while running.")]
+pub struct RunArgs {
+    /// Configuration file (default: none, every key at its default).
+    #[arg(short, long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// Address and port to serve HTTP on; port 0 picks a free one.
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<String>,
+
+    /// What this process does (default: everything).
+    #[arg(long, value_name = "ROLES")]
+    pub roles: Option<String>,
+}
+
+/// `tocsin demo`
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  tocsin demo
+  tocsin demo --speed 60 --once
+
+Without --data everything lies in a temporary folder that is removed at the end.
+Exit status: 0 fine, 2 wrong usage, 3 failed while running.")]
+pub struct DemoArgs {
+    /// Address and port to serve HTTP on (default: 127.0.0.1:8080, or a free port if that is taken).
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<std::net::SocketAddr>,
+
+    /// How many times as fast as it happened.
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub speed: u32,
+
+    /// End when the recording has ended, with a summary.
+    #[arg(long)]
+    pub once: bool,
+}
+
+/// `tocsin replay`
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  tocsin replay --journal tocsin-data --json
+  tocsin replay --journal tocsin-data -r my-rules/
+
+Works beside a running server. Alerts come out as from a scan: final, each once, in order.
+Exit status: 0 fine, 2 wrong usage or no rule left, 3 the journal cannot be read or is damaged.")]
+pub struct ReplayArgs {
+    /// Data folder of a server, or its journal's folder.
+    #[arg(long, value_name = "DIR")]
+    pub journal: PathBuf,
+
+    /// Rule file or folder, repeatable. Without it the shipped rules run.
+    #[arg(short, long = "rules", value_name = "PATH")]
+    pub rules: Vec<PathBuf>,
+
+    /// Alerts as JSON, one per line (default when piped).
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// `tocsin check`
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   tocsin check my-rules/
   tocsin check rule.yml --json
+  tocsin check tocsin.yaml
 
+A YAML file with the top-level keys of a configuration, or named tocsin.yaml, is checked as one.
 Exit status: 0 fine, 1 diagnostics of level error, 2 wrong usage.")]
 pub struct CheckArgs {
-    /// Rule files or folders (default: the shipped rules).
+    /// Rule files, configurations or folders (default: the shipped rules).
     #[arg(value_name = "PATH")]
     pub paths: Vec<PathBuf>,
+
+    /// A configuration, whatever its name and keys.
+    #[arg(short, long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
 
     /// One JSON object per diagnostic.
     #[arg(long)]
@@ -140,6 +236,124 @@ pub struct ExplainArgs {
     pub as_of: Option<String>,
 
     /// The explanation as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `tocsin verify`
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  tocsin verify ./tocsin-data
+  tocsin verify ./tocsin-data/journal --json | jq .holes
+
+Changes nothing and works beside a running server.
+Exit status: 0 sound, 1 damaged, 2 wrong usage, 3 it cannot be read.")]
+pub struct VerifyArgs {
+    /// Data folder of a server, or its journal.
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
+
+    /// The report as one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `tocsin key`
+#[derive(Debug, Subcommand)]
+pub enum KeyAction {
+    /// Make a key and print it; it is never shown again.
+    Create(KeyCreateArgs),
+    /// Show all keys, without their secrets.
+    List(KeyListArgs),
+    /// Revoke a key for good; a running server refuses it within a second.
+    Revoke(KeyRevokeArgs),
+}
+
+/// `tocsin key create`
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  tocsin key create --tenant acme --scope ingest --name \"web servers\"
+  KEY=$(tocsin key create --tenant default --scope read)
+
+Exit status: 0 fine, 2 wrong usage, 3 the store failed.")]
+pub struct KeyCreateArgs {
+    /// Tenant it belongs to, made if there is none.
+    #[arg(long, value_name = "TENANT", default_value = "default")]
+    pub tenant: String,
+
+    /// What it is good for.
+    #[arg(long, value_name = "SCOPE")]
+    pub scope: ScopeArg,
+
+    /// What you call it.
+    #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
+    pub name: String,
+
+    /// As an object with `id` and `key`.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `tocsin key list`
+#[derive(Debug, Args)]
+pub struct KeyListArgs {
+    /// One JSON object per key.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `tocsin key revoke`
+#[derive(Debug, Args)]
+pub struct KeyRevokeArgs {
+    /// The key's id: the eight digits after `tocsin_`.
+    #[arg(value_name = "ID")]
+    pub id: String,
+}
+
+/// What an API key is good for, as an argument.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ScopeArg {
+    /// Sending events.
+    Ingest,
+    /// Reading alerts.
+    Read,
+    /// Fetching decisions.
+    Bouncer,
+}
+
+/// `tocsin token`
+#[derive(Debug, Subcommand)]
+pub enum TokenAction {
+    /// Make a token and print it.
+    Create(TokenCreateArgs),
+}
+
+/// `tocsin token create`
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  tocsin token create --user ann --tenant default --role analyst
+  tocsin token create --user ann --tenant acme --role analyst,legal --ttl 15m --json
+
+Signed with TOCSIN_AUTH__JWT_SECRET or JWT_SECRET where one is set, else with the data folder's own secret.
+Exit status: 0 fine, 2 wrong usage, 3 the secret or the store failed.")]
+pub struct TokenCreateArgs {
+    /// Whom it stands for.
+    #[arg(long, value_name = "USER")]
+    pub user: String,
+
+    /// Tenant of the user, made if there is none.
+    #[arg(long, value_name = "TENANT", default_value = "default")]
+    pub tenant: String,
+
+    /// Roles: viewer, analyst, responder or admin, and other words beside it; repeatable.
+    #[arg(long = "role", value_name = "ROLE", required = true, value_delimiter = ',')]
+    pub roles: Vec<String>,
+
+    /// How long it is good, from 1s to 30d.
+    #[arg(long, value_name = "SPAN", default_value = "8h")]
+    pub ttl: String,
+
+    /// As an object with `token` and `expires_at`.
     #[arg(long)]
     pub json: bool,
 }

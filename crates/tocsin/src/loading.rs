@@ -52,8 +52,16 @@ pub fn unreadable(problem: UnreadablePath) -> Diagnostic {
 /// # Errors
 /// [`UsageError`] when a path cannot be read.
 pub fn rules(paths: &[PathBuf], gate: bool) -> anyhow::Result<Loaded> {
+    rules_with_seed(paths, gate, seed())
+}
+
+/// Loads the rules of these paths, with the key of the hash tables that a data folder has.
+///
+/// # Errors
+/// [`UsageError`] when a path cannot be read.
+pub fn rules_with_seed(paths: &[PathBuf], gate: bool, seed: u64) -> anyhow::Result<Loaded> {
     let (files, unreadable) = rule_files(paths)?;
-    let mut loaded = load(&files, LoadOptions { gate, seed: seed() });
+    let mut loaded = load(&files, LoadOptions { gate, seed });
     loaded.diagnostics.extend(unreadable);
     loaded.diagnostics = bounded(loaded.diagnostics);
     Ok(loaded)

@@ -2,8 +2,12 @@
 
 mod cli;
 mod commands;
+#[expect(dead_code, reason = "the run command is about to read it")]
+mod config;
+mod demo;
 mod loading;
 mod output;
+mod server;
 
 use std::process::ExitCode;
 

@@ -22,7 +22,7 @@ use tocsin_pipeline::pool::{Pool, Worker};
 use tocsin_pipeline::records::Records;
 
 /// 2026-01-15T08:00:00Z in milliseconds.
-const START_MS: i64 = 1_768_464_000_000;
+pub const START_MS: i64 = 1_768_464_000_000;
 
 const RULES: &str = "
 title: Failure
@@ -132,12 +132,13 @@ impl Default for Run {
 
 /// The rules, loaded.
 pub struct World {
-    loaded: Loaded,
+    /// The plan and its rules.
+    pub loaded: Loaded,
 }
 
 /// Records by position.
 #[derive(Default)]
-struct Kept(BTreeMap<Position, Vec<u8>>);
+pub struct Kept(BTreeMap<Position, Vec<u8>>);
 
 impl Records for Kept {
     fn must_keep(&self, _: PartitionId) -> bool {
@@ -171,13 +172,15 @@ impl World {
         World { loaded }
     }
 
-    fn config(live: bool) -> EngineConfig {
+    /// How the engine treats time.
+    pub fn config(live: bool) -> EngineConfig {
         let emission = if live { Emission::Live } else { Emission::Closed };
         let latest = Timestamp((START_MS + 86_400_000) * 1_000_000);
         EngineConfig { emission, latest, lateness: Span::seconds(60), ..EngineConfig::default() }
     }
 
-    fn worker(&self, live: bool) -> Worker {
+    /// One worker's tools.
+    pub fn worker(&self, live: bool) -> Worker {
         let plan = &self.loaded.plan;
         let taxonomy = Taxonomy::new(Arc::clone(&plan.table));
         let decoder = RecordDecoder::auto(FormatContext { taxonomy, as_of: Timestamp::MAX });
@@ -309,7 +312,7 @@ fn settled(detections: Vec<Detection>) -> Vec<Detection> {
 
 /// Events in order of arrival: each at most a lateness behind any later one, equal times of one
 /// partition in their order.
-fn arrivals(told: &[Told], jitter: Option<u64>) -> Vec<Told> {
+pub fn arrivals(told: &[Told], jitter: Option<u64>) -> Vec<Told> {
     let mut told = told.to_vec();
     if let Some(seed) = jitter {
         let hasher: BuildHasherDefault<DefaultHasher> = BuildHasherDefault::default();
@@ -320,7 +323,7 @@ fn arrivals(told: &[Told], jitter: Option<u64>) -> Vec<Told> {
 }
 
 /// Batches of whole records, each of one partition, in order of arrival.
-fn batches(told: &[Told], cut: usize, kept: &mut Kept) -> Vec<RawBatch> {
+pub fn batches(told: &[Told], cut: usize, kept: &mut Kept) -> Vec<RawBatch> {
     let mut offsets: BTreeMap<u16, u64> = BTreeMap::new();
     let mut out = Vec::new();
     for same in told.chunk_by(|a, b| a.partition == b.partition) {
@@ -345,7 +348,7 @@ fn batches(told: &[Told], cut: usize, kept: &mut Kept) -> Vec<RawBatch> {
 }
 
 /// Canonical JSON: keys sorted, without what depends on place and arrival.
-fn canonical(value: serde_json::Value) -> String {
+pub fn canonical(value: serde_json::Value) -> String {
     use serde_json::Value;
     fn sorted(value: Value) -> Value {
         match value {

@@ -6,6 +6,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests may use threads through the pool")]
 
 mod harness;
+mod live;
 mod oracle;
 
 use harness::{Run, Told, World, events, final_alerts};
@@ -61,6 +62,19 @@ proptest! {
         let expect = final_alerts(&world, &told, &Run { cut, jitter: Some(seed), ..Run::default() });
         let got = final_alerts(&world, &told, &Run { cut, jitter: Some(seed), live: true, ..Run::default() });
         prop_assert_eq!(got, expect);
+    }
+
+    #[test]
+    fn what_is_stored_live_ends_where_the_scan_ends(
+        told in events(), cut in 1..20_usize, seed in any::<u64>(), group in 1..9_usize, restart in 1..9_usize
+    ) {
+        let world = World::new();
+        let run = Run { cut, jitter: Some(seed), ..Run::default() };
+        let told: Vec<Told> = told.into_iter().map(|one| Told { partition: 0, ..one }).collect();
+        let expect = final_alerts(&world, &told, &run);
+        let live = live::Live::run(&world, &told, &run, group, restart);
+        live.check_changes();
+        prop_assert_eq!(live.final_alerts(), expect);
     }
 
     #[test]

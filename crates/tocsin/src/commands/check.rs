@@ -1,7 +1,8 @@
-//! `tocsin check`: everything there is to say about rules, before they run.
+//! `tocsin check`: everything there is to say about rules and configurations, before they run.
 
 use std::cmp::Reverse;
 use std::io::{self, BufWriter, Write};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tocsin_decode::known::is_known;
@@ -12,6 +13,7 @@ use tocsin_sigma::lint::lint;
 
 use crate::cli::CheckArgs;
 use crate::commands::{FINDINGS, FINE, UsageError};
+use crate::config;
 use crate::loading;
 use crate::output::{complain, diagnostics, unless_closed};
 
@@ -20,30 +22,58 @@ use crate::output::{complain, diagnostics, unless_closed};
 /// # Errors
 /// Wrong usage, or results that cannot be written.
 pub fn run(args: &CheckArgs) -> anyhow::Result<u8> {
-    let (files, unreadable) = loading::rule_files(&args.paths)?;
-    let nothing = files.is_empty();
-    let found = findings(&files, unreadable);
+    let Asked { files, configs, unreadable } = asked(args)?;
+    let nothing = files.is_empty() && configs.is_empty();
+    let found = findings(&files, &configs, unreadable);
+    let sources: Vec<RuleFile> = files.into_iter().chain(configs).collect();
     let mut out = BufWriter::new(io::stdout().lock());
     let written = if args.json {
         diagnostics::write_json(&mut out, &found)
     } else {
-        diagnostics::write_text(&mut out, &found, &files)
+        diagnostics::write_text(&mut out, &found, &sources)
     };
     unless_closed(written.and_then(|()| out.flush()))?;
     if nothing {
-        return Err(UsageError("there is no rule file (.yml, .yaml) to check".to_string()).into());
+        return Err(
+            UsageError("there is no rule file or configuration (.yml, .yaml) to check".to_string()).into()
+        );
     }
-    complain(&count(&found, files.len()));
+    complain(&count(&found, sources.len()));
     let broken = found.iter().any(|finding| finding.severity == Severity::Error);
     Ok(if broken { FINDINGS } else { FINE })
 }
 
-/// What cannot be read, what loading says and what the lints say, in order of file and place.
-fn findings(files: &[RuleFile], unreadable: Vec<Diagnostic>) -> Vec<Diagnostic> {
+/// What is to be checked.
+struct Asked {
+    files: Vec<RuleFile>,
+    configs: Vec<RuleFile>,
+    unreadable: Vec<Diagnostic>,
+}
+
+/// The files of these arguments: rules, and what is a configuration by its name or its keys.
+fn asked(args: &CheckArgs) -> anyhow::Result<Asked> {
+    let named: Vec<PathBuf> = args.config.iter().cloned().collect();
+    let mut configs = if named.is_empty() { Vec::new() } else { loading::rule_files(&named)?.0 };
+    if !named.is_empty() && args.paths.is_empty() {
+        return Ok(Asked { files: Vec::new(), configs, unreadable: Vec::new() });
+    }
+    let (found, unreadable) = loading::rule_files(&args.paths)?;
+    let is_config = |file: &RuleFile| config::is_config(&file.path, &file.text);
+    let (more, files): (Vec<RuleFile>, Vec<RuleFile>) = found.into_iter().partition(is_config);
+    configs.extend(more.into_iter().filter(|file| !named.contains(&file.path)));
+    Ok(Asked { files, configs, unreadable })
+}
+
+/// What cannot be read, what loading says, what the lints say and what is wrong with
+/// configurations, in order of file and place.
+fn findings(files: &[RuleFile], configs: &[RuleFile], unreadable: Vec<Diagnostic>) -> Vec<Diagnostic> {
     let mut found = unreadable;
     found.extend(load(files, LoadOptions { gate: true, seed: 0 }).diagnostics);
     for file in files {
         found.extend(lint(&Arc::new(file.path.clone()), &file.text, &is_known));
+    }
+    for file in configs {
+        found.extend(config::check(&file.path, &file.text));
     }
     let order = |found: &Diagnostic| (found.place, Reverse(found.severity), found.code);
     found.sort_by(|a, b| a.file.cmp(&b.file).then_with(|| order(a).cmp(&order(b))));

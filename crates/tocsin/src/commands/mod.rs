@@ -3,9 +3,15 @@
 use crate::cli::{Cli, Command};
 
 pub mod check;
+pub mod demo;
 pub mod explain;
+pub mod key;
+pub mod replay;
+pub mod run;
 pub mod scan;
 pub mod test;
+pub mod token;
+pub mod verify;
 
 /// Nothing to complain about.
 pub const FINE: u8 = 0;
@@ -34,10 +40,16 @@ impl std::error::Error for UsageError {}
 /// Whatever ended it, see [`code_of`].
 pub fn run(cli: &Cli) -> anyhow::Result<u8> {
     match &cli.command {
+        Command::Run(args) => run::run(cli, args),
+        Command::Demo(args) => demo::run(cli, args),
+        Command::Replay(args) => replay::run(args),
         Command::Scan(args) => scan::run(args),
         Command::Check(args) => check::run(args),
         Command::Test(args) => test::run(args),
         Command::Explain(args) => explain::run(args),
+        Command::Verify(args) => verify::run(args),
+        Command::Key(action) => key::run(cli, action),
+        Command::Token(action) => token::run(cli, action),
     }
 }
 

@@ -93,6 +93,52 @@ fn broken_files_do_not_hide_the_others() {
 }
 
 #[test]
+fn a_configuration_is_checked_beside_rules() {
+    let folder = Folder::new()
+        .with("site/tocsin.yaml", "detect:\n  latness: 5s\nlisten: 8080\n")
+        .with("site/rules/good.yml", GOOD)
+        .with("site/other.yml", "log: {level: loud}\n");
+    let outcome = folder.run(&["check", "site"]);
+    assert_eq!((outcome.code, outcome.err.as_str()), (1, "3 errors, 0 warnings, 0 notes in 3 files\n"));
+    assert_eq!(
+        outcome.out,
+        "\
+site/other.yml:1:14: error: `log.level`: unknown word `loud` [wrong_value]
+     1 | log: {level: loud}
+       |              ^
+  hint: known: error, warn, info, debug, trace
+site/tocsin.yaml:2:3: error: `detect.latness`: there is no such key [unknown_key]
+     2 |   latness: 5s
+       |   ^
+  hint: did you mean `lateness`?
+site/tocsin.yaml:3:9: error: `listen`: `8080` is not an address with a port [wrong_value]
+     3 | listen: 8080
+       |         ^
+  hint: write it as 127.0.0.1:8080, or [::1]:8080; 0.0.0.0 is every IPv4 address
+"
+    );
+}
+
+#[test]
+fn a_file_named_as_configuration_is_checked_as_one() {
+    let folder = Folder::new().with("a.conf", "title: x\n").with("good.yml", GOOD);
+    let outcome = folder.run(&["check", "-c", "a.conf"]);
+    assert_eq!((outcome.code, outcome.err.as_str()), (1, "1 error, 0 warnings, 0 notes in 1 file\n"));
+    assert!(outcome.out.starts_with("a.conf:1:1: error: `title`: there is no such key [unknown_key]\n"));
+    let outcome = folder.run(&["check", "-c", "a.conf", "good.yml"]);
+    assert_eq!((outcome.code, outcome.err.as_str()), (1, "1 error, 0 warnings, 0 notes in 2 files\n"));
+    assert_eq!(folder.run(&["check", "-c", "missing"]).code, 2);
+}
+
+#[test]
+fn the_example_has_nothing_to_say() {
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../../config/tocsin.yaml");
+    let outcome = Folder::new().run(&["check", example]);
+    let expect = (0, "", "0 errors, 0 warnings, 0 notes in 1 file\n");
+    assert_eq!((outcome.code, outcome.out.as_str(), outcome.err.as_str()), expect);
+}
+
+#[test]
 fn nothing_to_check_is_wrong_usage() {
     let folder = Folder::new().with("empty/readme.txt", "");
     assert_eq!(folder.run(&["check", "missing"]).code, 2);

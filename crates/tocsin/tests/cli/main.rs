@@ -4,6 +4,7 @@
 mod check;
 mod demo;
 mod explain;
+mod keys;
 mod recordings;
 mod recordings_windows;
 mod rule_folders;
@@ -14,3 +15,4 @@ mod scan_inputs;
 mod scan_support;
 mod support;
 mod test_command;
+mod verify;

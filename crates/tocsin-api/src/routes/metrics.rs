@@ -1,0 +1,76 @@
+//! `/metrics` for Prometheus. What became of records is read from the ledger as it is asked for, so
+//! that the two never differ. No metric names a tenant.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::IntoResponse;
+use metrics::{counter, describe_counter, describe_gauge, describe_histogram};
+use metrics_exporter_prometheus::PrometheusHandle;
+
+use crate::error::Problem;
+use crate::state::AppState;
+use crate::stop::Stopping;
+
+/// How often what was measured is folded together between two questions.
+const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
+
+/// What is measured now.
+///
+/// # Errors
+/// 404 where the server has no metrics.
+pub async fn get(State(state): State<AppState>) -> Result<impl IntoResponse, Problem> {
+    let handle = state.metrics.as_ref().ok_or_else(Problem::not_found)?;
+    tell_ledger(&state);
+    handle.run_upkeep();
+    Ok(([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], handle.render()))
+}
+
+/// Folds measurements together until the server stops, asked for or not: without it they pile up.
+pub async fn upkeep(handle: PrometheusHandle, mut stopping: Stopping) {
+    let mut beat = tokio::time::interval(UPKEEP_INTERVAL);
+    loop {
+        tokio::select! {
+            _ = beat.tick() => handle.run_upkeep(),
+            () = stopping.begun() => return,
+        }
+    }
+}
+
+/// Says what the metrics mean. Call once, after the recorder was installed.
+pub fn describe() {
+    describe_counter!("tocsin_events_received_total", "Records that came");
+    describe_counter!("tocsin_events_rejected_total", "Records turned away, by reason");
+    describe_counter!("tocsin_events_quarantined_total", "Accepted records that could not be read");
+    describe_counter!("tocsin_batch_events_total", "Events the engine has taken in");
+    describe_histogram!("tocsin_batch_duration_seconds", "Time from a batch's arrival to its commit");
+    describe_histogram!("tocsin_detection_latency_seconds", "Time from an event's arrival to its alert");
+    describe_counter!("tocsin_rule_matches_total", "Matches of rules");
+    describe_counter!("tocsin_memo_hits_total", "Values whose matches were known already");
+    describe_gauge!("tocsin_state_bytes", "Bytes of state the engine keeps");
+    describe_gauge!("tocsin_sse_connections", "Live streams that are open");
+    describe_gauge!("tocsin_http_connections", "Connections that are open");
+    describe_counter!("tocsin_http_connections_refused_total", "Connections closed unread, by reason");
+    describe_counter!("tocsin_http_connections_cut_total", "Connections of slow peers cut, by reason");
+}
+
+/// The ledgers of all tenants together.
+fn tell_ledger(state: &AppState) {
+    let (mut received, mut quarantined) = (0, 0);
+    let mut rejected: BTreeMap<String, u64> = BTreeMap::new();
+    for (tenant, _) in state.keys.ring().tenants() {
+        let view = state.ledger.view(*tenant);
+        received += view.received;
+        quarantined += view.quarantined;
+        for (reason, count) in view.rejected {
+            *rejected.entry(reason).or_default() += count;
+        }
+    }
+    counter!("tocsin_events_received_total").absolute(received);
+    counter!("tocsin_events_quarantined_total").absolute(quarantined);
+    for (reason, count) in rejected {
+        counter!("tocsin_events_rejected_total", "reason" => reason).absolute(count);
+    }
+}

@@ -1,0 +1,85 @@
+//! Recovery: after a start the journal is read again from the newest checkpoint on. Steps whose
+//! results are stored only rebuild state; those after them go the usual way.
+
+use tocsin_core::decoder::Decoder;
+use tocsin_core::offset::PartitionId;
+use tocsin_core::time::Timestamp;
+
+use crate::channel::Sender;
+use crate::journal::{Frame, FrameBody};
+use crate::ledger::Ledger;
+use crate::stage::detect::{Detect, Step};
+use crate::stage::ingest::{Accepted, AcceptedBody};
+use crate::tenants::Tenants;
+
+/// What a recovery came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Recovered {
+    /// Frames read.
+    pub frames: u64,
+    /// Events in them.
+    pub events: u64,
+    /// Frames whose results were not stored yet.
+    pub unsettled: u64,
+    /// Frames of tenants nobody knows, left out.
+    pub unknown: u64,
+    /// The newest time in the journal: the clock goes on from there.
+    pub newest: Timestamp,
+}
+
+/// What recovery works with.
+pub struct Recovery<'a> {
+    /// The engine, in the state of the checkpoint.
+    pub detect: &'a mut Detect,
+    /// Reads records.
+    pub decoder: &'a mut dyn Decoder,
+    /// Tenants' numbers.
+    pub tenants: &'a Tenants,
+    /// What became of records.
+    pub ledger: &'a Ledger,
+    /// X: results of frames before it are stored.
+    pub committed: u64,
+    /// Where the results of later frames go.
+    pub next: &'a Sender<Step>,
+}
+
+impl Recovery<'_> {
+    /// Reads these frames, which begin at the checkpoint.
+    pub fn run(mut self, frames: impl Iterator<Item = Frame>) -> Recovered {
+        let mut recovered = Recovered { newest: Timestamp::MIN, ..Recovered::default() };
+        for frame in frames {
+            recovered.frames += 1;
+            let Some(accepted) = self.accepted(frame, &mut recovered) else {
+                recovered.unknown += 1;
+                continue;
+            };
+            let step = self.detect.take(accepted);
+            recovered.events += step.processed;
+            recovered.newest = recovered.newest.max(step.at);
+            if step.end > self.committed {
+                recovered.unsettled += 1;
+                if step.raw.is_some() {
+                    self.ledger.accept(step.tenant, step.processed + step.quarantined);
+                }
+                let bytes = step.bytes();
+                if self.next.send(step, bytes).is_err() {
+                    break;
+                }
+            }
+        }
+        recovered
+    }
+
+    fn accepted(&mut self, frame: Frame, recovered: &mut Recovered) -> Option<Accepted> {
+        let body = match frame.body {
+            FrameBody::Tick(now) => AcceptedBody::Tick(now),
+            FrameBody::Events { tenant, mut raw, requests, .. } => {
+                recovered.newest = recovered.newest.max(raw.ingest.unwrap_or(Timestamp::MIN));
+                raw.tenant = self.tenants.id(&tenant)?;
+                raw.partition = PartitionId::default();
+                AcceptedBody::Events { batch: self.decoder.decode(raw), requests }
+            }
+        };
+        Some(Accepted { start: frame.start, end: frame.end, body })
+    }
+}

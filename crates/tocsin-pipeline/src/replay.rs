@@ -1,0 +1,133 @@
+//! A replay: frames of a journal through the engine, once, to the end. Alerts come out as a scan
+//! gives them: final, each once, in order.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tocsin_alert::Alert;
+use tocsin_core::batch::TenantId;
+use tocsin_core::decoder::Decoder;
+use tocsin_core::detection::Detection;
+use tocsin_core::detector::Emission;
+use tocsin_core::engine::{Correlator, EngineConfig, MatchStage};
+use tocsin_core::offset::PartitionId;
+use tocsin_core::plan::Plan;
+use tocsin_core::time::Timestamp;
+use tocsin_decode::decoder::RecordDecoder;
+use tocsin_decode::format::FormatContext;
+use tocsin_decode::taxonomy::Taxonomy;
+
+use crate::finalise::Finaliser;
+use crate::journal::{Frame, FrameBody};
+use crate::records::Records;
+
+/// What a replay comes to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReplaySummary {
+    /// Frames read.
+    pub frames: u64,
+    /// Events in them.
+    pub events: u64,
+    /// Bytes of their records.
+    pub bytes: u64,
+    /// Records that could not be read.
+    pub quarantined: u64,
+    /// Events too late for any window.
+    pub late: u64,
+}
+
+struct Replay<'a> {
+    plan: Arc<Plan>,
+    config: EngineConfig,
+    decoder: RecordDecoder,
+    matching: MatchStage,
+    correlator: Correlator,
+    tenants: BTreeMap<String, TenantId>,
+    finalisers: Vec<Finaliser>,
+    records: &'a mut dyn Records,
+    on_alert: &'a mut dyn FnMut(Alert),
+    summary: ReplaySummary,
+}
+
+/// Replays frames. Idleness that was noticed live is in them; no other is noticed here.
+pub fn run(
+    plan: &Arc<Plan>,
+    config: EngineConfig,
+    frames: impl Iterator<Item = Frame>,
+    records: &mut dyn Records,
+    on_alert: &mut dyn FnMut(Alert),
+) -> ReplaySummary {
+    let config = EngineConfig { emission: Emission::Closed, ..config };
+    let context = FormatContext { taxonomy: Taxonomy::new(Arc::clone(&plan.table)), as_of: config.latest };
+    let mut replay = Replay {
+        plan: Arc::clone(plan),
+        config,
+        decoder: RecordDecoder::auto(context),
+        matching: MatchStage::new(Arc::clone(plan), &config),
+        correlator: Correlator::new(Arc::clone(plan), config),
+        tenants: BTreeMap::new(),
+        finalisers: Vec::new(),
+        records,
+        on_alert,
+        summary: ReplaySummary::default(),
+    };
+    frames.for_each(|frame| replay.take(frame));
+    replay.finish()
+}
+
+impl Replay<'_> {
+    fn take(&mut self, frame: Frame) {
+        self.summary.frames += 1;
+        match frame.body {
+            FrameBody::Tick(now) => {
+                let detections = self.correlator.pass(now).detections;
+                self.hand_out(detections);
+            }
+            FrameBody::Events { tenant, mut raw, .. } => {
+                raw.tenant = self.tenant(tenant);
+                self.summary.bytes += raw.bytes.len() as u64;
+                let mut matched = self.matching.step(self.decoder.decode(raw));
+                self.summary.events += matched.events;
+                self.summary.quarantined += matched.quarantined.len() as u64;
+                let output = self.correlator.step(&mut matched);
+                self.summary.late += output.late_dropped;
+                self.hand_out(output.detections);
+            }
+        }
+    }
+
+    fn tenant(&mut self, name: String) -> TenantId {
+        if let Some(id) = self.tenants.get(&name) {
+            return *id;
+        }
+        let id = TenantId(self.finalisers.len() as u32);
+        self.finalisers.push(Finaliser::new(Arc::clone(&self.plan), &name, self.config.latest));
+        self.tenants.insert(name, id);
+        id
+    }
+
+    fn hand_out(&mut self, detections: Vec<Detection>) {
+        let mut by_tenant: BTreeMap<TenantId, Vec<Detection>> = BTreeMap::new();
+        for detection in detections {
+            by_tenant.entry(detection.tenant).or_default().push(detection);
+        }
+        for (tenant, detections) in by_tenant {
+            if let Some(finaliser) = self.finalisers.get_mut(tenant.0 as usize) {
+                finaliser.take(detections);
+                let watermark = self.correlator.watermark(tenant);
+                finaliser.release(watermark, self.records, self.on_alert);
+            }
+        }
+    }
+
+    fn finish(mut self) -> ReplaySummary {
+        for index in 0..self.finalisers.len() {
+            let output = self.correlator.leave(TenantId(index as u32), PartitionId::default());
+            self.hand_out(output.detections);
+        }
+        for finaliser in &mut self.finalisers {
+            finaliser.release(Timestamp::MAX, self.records, self.on_alert);
+        }
+        self.summary
+    }
+}

@@ -1,0 +1,165 @@
+//! Detect: durable frames, in their order, through the engine. One step a frame, so that a replay of
+//! the journal makes the same steps.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tocsin_core::batch::{RawBatch, TenantId};
+use tocsin_core::detection::Detection;
+use tocsin_core::engine::{Correlator, MatchStage};
+use tocsin_core::time::Timestamp;
+
+use crate::channel::{Received, Receiver, Sender};
+use crate::commit::NewCheckpoint;
+use crate::journal::RequestMark;
+use crate::stage::ingest::{Accepted, AcceptedBody};
+use crate::telemetry;
+
+/// How often all state is measured.
+const MEASURE_EVERY: Duration = Duration::from_secs(5);
+
+/// What one step came to.
+#[derive(Debug)]
+pub struct Step {
+    /// One past its frame.
+    pub end: u64,
+    /// Whose events they were; of a tick, nobody's.
+    pub tenant: TenantId,
+    /// Position of its last record; of its frame, if it has none.
+    pub position: u64,
+    /// When it was taken in.
+    pub at: Timestamp,
+    /// The records; `None` for a tick.
+    pub raw: Option<Arc<RawBatch>>,
+    /// Events taken in.
+    pub processed: u64,
+    /// Accepted records that could not be read after all.
+    pub quarantined: u64,
+    /// What arose or changed, in order.
+    pub detections: Vec<Detection>,
+    /// Requests that may be repeated.
+    pub requests: Vec<RequestMark>,
+    /// All state after this step, when it is time to keep it.
+    pub checkpoint: Option<NewCheckpoint>,
+}
+
+impl Step {
+    /// What it takes in a channel.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.raw.as_ref().map_or(0, |raw| raw.bytes.len())
+    }
+}
+
+/// When to keep all state.
+#[derive(Clone, Copy, Debug)]
+pub struct CheckpointPlan {
+    /// Bytes of journal after which a checkpoint is taken: what a restart reads again at most.
+    pub bytes: u64,
+    /// Time after which one is taken, if anything came.
+    pub interval: Duration,
+}
+
+/// The engine with what it needs to decide on checkpoints.
+pub struct Detect {
+    matching: MatchStage,
+    correlator: Correlator,
+    plan: CheckpointPlan,
+    kept_at: u64,
+    kept: Instant,
+    measured: Option<Instant>,
+}
+
+impl Detect {
+    /// An engine whose state is that of the cut at `position`.
+    #[must_use]
+    pub fn new(matching: MatchStage, correlator: Correlator, plan: CheckpointPlan, position: u64) -> Detect {
+        Detect { matching, correlator, plan, kept_at: position, kept: Instant::now(), measured: None }
+    }
+
+    /// Runs until the ingest stage has ended, then keeps all state a last time.
+    pub fn run(mut self, frames: &Receiver<Accepted>, next: &Sender<Step>) {
+        let mut end = self.kept_at;
+        while let Received::Item(frame) = frames.receive(None) {
+            let mut step = self.take(frame);
+            self.measure();
+            end = step.end;
+            let due = end - self.kept_at >= self.plan.bytes || self.kept.elapsed() >= self.plan.interval;
+            step.checkpoint = due.then(|| self.checkpoint(end));
+            let bytes = step.bytes();
+            if next.send(step, bytes).is_err() {
+                return;
+            }
+        }
+        if end > self.kept_at {
+            let last = Step { checkpoint: Some(self.checkpoint(end)), ..Step::empty(end) };
+            if next.send(last, 0).is_err() {
+                tracing::warn!("the last state is not kept; the next start reads more of the journal");
+            }
+        }
+    }
+
+    /// One step.
+    pub fn take(&mut self, frame: Accepted) -> Step {
+        match frame.body {
+            AcceptedBody::Tick(now) => {
+                let detections = self.correlator.pass(now).detections;
+                Step { position: frame.start, at: now, detections, ..Step::empty(frame.end) }
+            }
+            AcceptedBody::Events { batch, requests } => {
+                let mut matched = self.matching.step(batch);
+                let output = self.correlator.step(&mut matched);
+                telemetry::matched(
+                    matched.matches.len() as u64,
+                    self.matching.memo_hits(),
+                    output.late_dropped,
+                );
+                let raw = matched.raw;
+                let last = raw.records.len().checked_sub(1).map(|last| raw.position(last as u32).offset());
+                Step {
+                    tenant: raw.tenant,
+                    position: last.unwrap_or(frame.start),
+                    at: raw.ingest.unwrap_or_default(),
+                    processed: matched.events,
+                    quarantined: matched.quarantined.len() as u64,
+                    detections: output.detections,
+                    requests,
+                    raw: Some(Arc::new(raw)),
+                    ..Step::empty(frame.end)
+                }
+            }
+        }
+    }
+
+    /// Says how much state there is, now and then.
+    fn measure(&mut self) {
+        if self.measured.is_none_or(|measured| measured.elapsed() >= MEASURE_EVERY) {
+            self.measured = Some(Instant::now());
+            let usage = self.correlator.usage();
+            telemetry::state(usage.keys, usage.evicted, self.correlator.state_bytes());
+        }
+    }
+
+    fn checkpoint(&mut self, position: u64) -> NewCheckpoint {
+        self.kept_at = position;
+        self.kept = Instant::now();
+        NewCheckpoint { position, bytes: self.correlator.checkpoint().to_bytes().into() }
+    }
+}
+
+impl Step {
+    fn empty(end: u64) -> Step {
+        Step {
+            end,
+            tenant: TenantId::default(),
+            position: end,
+            at: Timestamp::MIN,
+            raw: None,
+            processed: 0,
+            quarantined: 0,
+            detections: Vec::new(),
+            requests: Vec::new(),
+            checkpoint: None,
+        }
+    }
+}

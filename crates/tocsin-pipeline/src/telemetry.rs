@@ -1,0 +1,57 @@
+//! What the stages count for `/metrics`: per batch, never per event, and never by tenant.
+
+use std::time::Duration;
+
+use metrics::{counter, gauge, histogram};
+
+/// Records that came, by submission.
+pub fn received(records: u64) {
+    counter!("tocsin_events_received_total").increment(records);
+}
+
+/// Records that were turned away.
+pub fn rejected(reason: &str, records: u64) {
+    counter!("tocsin_events_rejected_total", "reason" => reason.to_string()).increment(records);
+}
+
+/// Accepted records that could not be read.
+pub fn quarantined(records: u64) {
+    counter!("tocsin_events_quarantined_total").increment(records);
+}
+
+/// A decoder failed on a batch, which was turned away.
+pub fn decoder_failed() {
+    counter!("tocsin_decoder_failures_total").increment(1);
+}
+
+/// A group of frames was made durable.
+pub fn synced(bytes: usize, took: Duration) {
+    counter!("tocsin_journal_bytes_total").increment(bytes as u64);
+    histogram!("tocsin_journal_sync_seconds").record(took);
+}
+
+/// The engine took in a batch.
+pub fn matched(matches: u64, memo_hits: u64, late: u64) {
+    counter!("tocsin_rule_matches_total").increment(matches);
+    counter!("tocsin_memo_hits_total").absolute(memo_hits);
+    counter!("tocsin_events_late_total").increment(late);
+}
+
+/// The engine's state.
+pub fn state(keys: u64, evicted: u64, bytes: usize) {
+    gauge!("tocsin_state_keys").set(keys as f64);
+    counter!("tocsin_state_evicted_total").absolute(evicted);
+    gauge!("tocsin_state_bytes").set(bytes as f64);
+}
+
+/// A group was committed.
+pub fn committed(events: u64, took: Duration) {
+    counter!("tocsin_batch_events_total").increment(events);
+    histogram!("tocsin_batch_duration_seconds").record(took);
+}
+
+/// An alert arose: time from taking in the event that raised it until it was stored.
+pub fn raised(after: Duration) {
+    counter!("tocsin_alerts_total").increment(1);
+    histogram!("tocsin_detection_latency_seconds").record(after);
+}

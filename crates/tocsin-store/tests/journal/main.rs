@@ -1,0 +1,12 @@
+//! The journal from outside: what is written is what is read, whatever happens to its files.
+
+mod crash;
+mod damage;
+mod disk;
+mod forged;
+mod records;
+mod recovery;
+mod room;
+mod round_trip;
+mod support;
+mod verify;

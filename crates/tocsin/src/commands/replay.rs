@@ -1,0 +1,83 @@
+//! `tocsin replay`: what a server took in, through the engine once more.
+
+use std::io::{self, BufWriter, IsTerminal};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use serde_json::json;
+use tocsin_core::engine::EngineConfig;
+use tocsin_pipeline::journal::Frame;
+use tocsin_pipeline::replay;
+use tocsin_store::journal::{Frames, JournalRecords, Read};
+
+use crate::cli::ReplayArgs;
+use crate::commands::{FAILED, FINE, UsageError};
+use crate::loading;
+use crate::output::alerts::{AlertWriter, Shape};
+use crate::output::{complain, unless_closed};
+use crate::server::JOURNAL_FOLDER;
+
+/// Runs the command.
+///
+/// # Errors
+/// Wrong usage, or a journal that cannot be read.
+pub fn run(args: &ReplayArgs) -> anyhow::Result<u8> {
+    let folder = journal_folder(&args.journal)?;
+    let loaded = loading::rules(&args.rules, true)?;
+    for diagnostic in loading::worth_telling(&loaded.diagnostics) {
+        complain(&loading::written(diagnostic));
+    }
+    if loaded.plan.rules.is_empty() {
+        return Err(UsageError("no rule is left to run; `tocsin check` says why".to_string()).into());
+    }
+    let shape = if args.json || !io::stdout().is_terminal() { Shape::Json } else { Shape::Table };
+    let mut writer = AlertWriter::new(shape, BufWriter::new(io::stdout().lock()))?;
+    let mut outcome = Ok(());
+    let mut alerts = 0_u64;
+    let mut lost = 0;
+    let frames = Frames::all(&folder).with_context(|| folder.display().to_string())?;
+    let frames = frames.filter_map(|read| whole(read, &mut lost));
+    let mut records = JournalRecords::new(&folder);
+    let summary = replay::run(&loaded.plan, EngineConfig::default(), frames, &mut records, &mut |alert| {
+        alerts += 1;
+        if outcome.is_ok() {
+            outcome = writer.write(&alert);
+        }
+    });
+    unless_closed(outcome.and_then(|()| writer.finish()))?;
+    let told = json!({ "frames": summary.frames, "events": summary.events, "bytes": summary.bytes,
+        "quarantined": summary.quarantined, "late": summary.late, "lost_bytes": lost, "alerts": alerts });
+    if shape == Shape::Json {
+        complain(&told.to_string());
+    } else {
+        complain(&format!("{} events in {} frames, {alerts} alerts", summary.events, summary.frames));
+    }
+    Ok(if lost > 0 { FAILED } else { FINE })
+}
+
+/// The journal of a data folder, or the folder itself.
+fn journal_folder(given: &Path) -> Result<PathBuf, UsageError> {
+    let inside = given.join(JOURNAL_FOLDER);
+    let folder = if inside.is_dir() { inside } else { given.to_path_buf() };
+    if folder.is_dir() {
+        return Ok(folder);
+    }
+    Err(UsageError(format!("--journal: there is no folder {}", given.display())))
+}
+
+/// A frame; damage is told and counted.
+fn whole(read: Read, lost: &mut u64) -> Option<Frame> {
+    match read {
+        Read::Frame(frame) => Some(frame),
+        Read::Hole(hole) => {
+            *lost += hole.bytes();
+            complain(&format!(
+                "the journal is damaged from {} to {}: {}",
+                hole.from,
+                hole.to,
+                hole.reason.describe()
+            ));
+            None
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! From a plan to a server: each part opened, in the order in which they need each other.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context;
+use metrics_exporter_prometheus::PrometheusBuilder;
+use tocsin_alert::Alert;
+use tocsin_api::live::{Hub, Live, LiveParts, Stored};
+use tocsin_api::{AlertsVersion, ApiParts, AppState, Listener, router, stop};
+use tocsin_core::batch::TenantId;
+use tocsin_core::detector::Emission;
+use tocsin_core::engine::EngineConfig;
+use tocsin_core::plan::Plan;
+use tocsin_core::time::Timestamp;
+use tocsin_pipeline::commit::StoreError;
+use tocsin_pipeline::journal::{Frame, Journal, RequestMark};
+use tocsin_pipeline::ledger::Ledger;
+use tocsin_pipeline::readiness::Readiness;
+use tocsin_pipeline::stage::decode::SourcePlan;
+use tocsin_pipeline::stage::detect::CheckpointPlan;
+use tocsin_pipeline::stage::ingest::Remembered;
+use tocsin_pipeline::tenants::Tenants;
+use tocsin_pipeline::topology::{House, Parts, Past};
+use tocsin_store::journal::{Frames, JournalRecords, Options, Read, Writer as JournalWriter};
+use tocsin_store::{Database, JwtSecret, KeyWatch, Reader, Writer};
+
+use crate::commands::UsageError;
+use crate::config::plan::RunPlan;
+use crate::loading;
+use crate::output::complain;
+use crate::server::Server;
+
+/// The journal's folder in the data folder.
+pub const JOURNAL_FOLDER: &str = "journal";
+
+/// Is told of each alert that arises.
+pub type OnAlert = Box<dyn FnMut(&Alert) + Send>;
+
+/// Requests that are stored, for the ingest stage.
+struct StoredRequests(Reader);
+
+impl Remembered for StoredRequests {
+    fn request(
+        &self,
+        tenant: TenantId,
+        key: &[u8; 16],
+        now: Timestamp,
+    ) -> Result<Option<RequestMark>, StoreError> {
+        self.0.request(tenant, key, now)
+    }
+}
+
+/// What lies in the data folder.
+struct Kept {
+    writer: Writer,
+    reader: Reader,
+    keys: KeyWatch,
+    tenants: Tenants,
+    journal: JournalWriter,
+    past: Past,
+    seed: u64,
+    resume_key: [u8; 32],
+}
+
+impl Server {
+    /// Opens the data folder and the port, rebuilds state, starts the stages.
+    ///
+    /// # Errors
+    /// What is in the way, and what to do about it; nothing runs then.
+    pub fn build(plan: &RunPlan, on_alert: OnAlert) -> anyhow::Result<Server> {
+        let listener = Listener::bind(plan.listen).with_context(|| {
+            format!("{} cannot be listened on: choose another with --listen", plan.listen)
+        })?;
+        let kept = open(plan)?;
+        let rules = rules(plan, kept.seed)?;
+        let ledger = Ledger::resume(kept.reader.ledgers()?);
+        let readiness = Readiness::default();
+        let hub = Hub::new(kept.past.committed);
+        let version = AlertsVersion::default();
+        let (stop, stopping) = stop();
+        let metrics = PrometheusBuilder::new().install_recorder().context("metrics")?;
+        let journal_folder = plan.data.join(JOURNAL_FOLDER);
+        let house = House::start(Parts {
+            plan: rules,
+            engine: engine(plan),
+            format: plan.http.format.map(str::to_string),
+            source: SourcePlan { backfill: plan.http.backfill, as_of: plan.http.as_of },
+            tenants: kept.tenants.clone(),
+            ledger: ledger.clone(),
+            readiness: readiness.clone(),
+            journal: Box::new(kept.journal),
+            records: Box::new(JournalRecords::new(&journal_folder)),
+            store: Box::new(kept.writer),
+            remembered: Box::new(StoredRequests(kept.reader.clone())),
+            publisher: version.ahead_of(Box::new(hub.publisher())),
+            on_alert,
+            checkpoints: CheckpointPlan {
+                bytes: plan.store.checkpoint_bytes,
+                interval: plan.store.checkpoint_interval,
+            },
+            past: kept.past,
+        })?;
+        let found = house.recovered;
+        tracing::debug!(
+            frames = found.frames,
+            events = found.events,
+            unsettled = found.unsettled,
+            "state rebuilt"
+        );
+        let (intake, stages) = house.split();
+        let mut config = plan.api.clone();
+        if config.auth.secret.is_empty() {
+            config.auth.secret = JwtSecret::of_folder(&plan.data)?.as_bytes().to_vec();
+        }
+        let history = Stored::new(&journal_folder, kept.reader.clone(), kept.tenants.clone());
+        let live = Arc::new(Live::new(LiveParts {
+            hub,
+            history: Arc::new(history),
+            config: config.stream.clone(),
+            resume_key: kept.resume_key,
+            stopping: stopping.clone(),
+        }));
+        let state = AppState::new(ApiParts {
+            config: config.clone(),
+            keys: kept.keys.clone(),
+            tenants: kept.tenants.clone(),
+            store: kept.reader,
+            alerts_version: version,
+            intake,
+            ledger: ledger.clone(),
+            readiness,
+            metrics: Some(metrics),
+            live,
+            stopping: stopping.clone(),
+        });
+        Ok(Server {
+            listener,
+            router: router(state),
+            limits: config.limits,
+            stages,
+            keys: kept.keys,
+            tenants: kept.tenants,
+            ledger,
+            stop,
+            stopping,
+        })
+    }
+}
+
+/// How the engine treats time.
+fn engine(plan: &RunPlan) -> EngineConfig {
+    EngineConfig {
+        lateness: plan.detect.lateness,
+        grace: plan.detect.grace,
+        idle: plan.detect.idle,
+        emission: Emission::Live,
+        latest: Timestamp::MAX,
+    }
+}
+
+fn rules(plan: &RunPlan, seed: u64) -> anyhow::Result<Arc<Plan>> {
+    let loaded = loading::rules_with_seed(&plan.rules, true, seed)?;
+    for diagnostic in loading::worth_telling(&loaded.diagnostics) {
+        complain(&loading::written(diagnostic));
+    }
+    if loaded.plan.rules.is_empty() {
+        return Err(UsageError("no rule is left to run; `tocsin check` says why".to_string()).into());
+    }
+    Ok(loaded.plan)
+}
+
+/// Opens what lies in the data folder, or makes it.
+fn open(plan: &RunPlan) -> anyhow::Result<Kept> {
+    let folder = &plan.data;
+    let mut writer = Writer::open(folder, "")?;
+    for tenant in &plan.tenants {
+        writer.ensure_tenant(tenant)?;
+    }
+    let database = Database::open(folder)?;
+    let reader = Reader::open(folder)?;
+    let keys = KeyWatch::open(folder)?;
+    let tenants = Tenants::of(database.tenants()?);
+    let committed = reader.committed()?;
+    let latest = writer.latest_checkpoint()?;
+    for damaged in &latest.damaged {
+        tracing::warn!(%damaged, "a checkpoint cannot be read; more of the journal is read instead");
+    }
+    let (position, checkpoint) =
+        latest.checkpoint.map_or((0, None), |checkpoint| (checkpoint.position, Some(checkpoint.bytes)));
+    let options = Options {
+        segment_bytes: plan.store.journal_segment_bytes,
+        journal_bytes_max: plan.store.journal_bytes_max,
+        not_before: committed.max(position),
+    };
+    let journal_folder = folder.join(JOURNAL_FOLDER);
+    let (mut journal, opened) = JournalWriter::open(&journal_folder, options)?;
+    if let Some(torn) = &opened.torn {
+        tracing::info!(from = torn.from, to = torn.to, "a write that a crash cut short was taken away");
+    }
+    journal.release(writer.journal_floor()?);
+    let from = position.max(opened.first);
+    let past =
+        Past { position: from, checkpoint, committed, frames: frames(&journal_folder, from, &journal)? };
+    let seed = u64::from_le_bytes(database.hash_seed()?[..8].try_into()?);
+    let resume_key = database.mac_key()?;
+    Ok(Kept { writer, reader, keys, tenants, journal, past, seed, resume_key })
+}
+
+/// The journal's frames from a position on; damage is told and passed over.
+fn frames(
+    folder: &Path,
+    from: u64,
+    journal: &JournalWriter,
+) -> anyhow::Result<Box<dyn Iterator<Item = Frame>>> {
+    let frames = Frames::new(folder, from, journal.end())?;
+    Ok(Box::new(frames.filter_map(|read| match read {
+        Read::Frame(frame) => Some(frame),
+        Read::Hole(hole) => {
+            tracing::error!(from = hole.from, to = hole.to, "the journal is damaged here: records are lost");
+            None
+        }
+    })))
+}

@@ -1,0 +1,48 @@
+//! A server put together: data folder, journal, store, engine, HTTP; then run, watched and ended.
+//!
+//! ```text
+//! let server = Server::build(&plan, on_alert)?;      // state rebuilt, stages running, port open
+//! println!("listening on http://{}", server.address());
+//! server.run(until)?;                                // serves, then ends in order
+//! ```
+
+mod build;
+mod run;
+
+pub use build::JOURNAL_FOLDER;
+
+use std::net::SocketAddr;
+
+use axum::Router;
+use tocsin_api::{Listener, Stop, Stopping};
+use tocsin_pipeline::ledger::Ledger;
+use tocsin_pipeline::tenants::Tenants;
+use tocsin_pipeline::topology::Stages;
+use tocsin_store::KeyWatch;
+
+/// A server whose stages run and whose port is open.
+pub struct Server {
+    listener: Listener,
+    router: Router,
+    limits: tocsin_api::HttpLimits,
+    stages: Stages,
+    keys: KeyWatch,
+    tenants: Tenants,
+    ledger: Ledger,
+    stop: Stop,
+    stopping: Stopping,
+}
+
+impl Server {
+    /// Where it listens, with the real port.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.listener.local_addr()
+    }
+
+    /// What became of records.
+    #[must_use]
+    pub fn ledger(&self) -> Ledger {
+        self.ledger.clone()
+    }
+}

@@ -1,0 +1,99 @@
+//! `tocsin verify` from outside: sound, damaged, torn, beside a writer, and used wrongly.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use tocsin_core::batch::{RawBatch, RecordSpan};
+use tocsin_core::time::Timestamp;
+use tocsin_pipeline::journal::{Appended, Journal, NewFrame};
+use tocsin_store::journal::{Options, Writer};
+
+use crate::support::{Folder, Outcome};
+
+/// A data folder with a journal of a tick and ten frames of two records each; the last frame.
+fn data(folder: &Folder) -> (Writer, Appended) {
+    let journal = folder.path().join("data/journal");
+    let (mut writer, _) = Writer::open(&journal, Options::default()).unwrap();
+    let mut last = writer.append(NewFrame::Tick(Timestamp(1))).unwrap();
+    let spans = [(0, 5), (6, 6)].map(|(start, len)| RecordSpan { start, len });
+    let raw = RawBatch { bytes: b"first\nsecond".to_vec(), records: spans.to_vec(), ..RawBatch::default() };
+    for _ in 0..10 {
+        let frame = NewFrame::Events { tenant: "default", source: "key", raw: &raw, requests: &[] };
+        last = writer.append(frame).unwrap();
+    }
+    writer.sync().unwrap();
+    (writer, last)
+}
+
+fn segment(folder: &Folder) -> PathBuf {
+    folder.path().join("data/journal/00000000000000000000.log")
+}
+
+fn change(path: &Path, change: impl FnOnce(&mut Vec<u8>)) {
+    let mut bytes = fs::read(path).unwrap();
+    change(&mut bytes);
+    fs::write(path, bytes).unwrap();
+}
+
+fn report(outcome: &Outcome) -> Value {
+    serde_json::from_str(&outcome.out).unwrap()
+}
+
+#[test]
+fn a_sound_journal_is_found_in_the_data_folder_or_by_itself_and_beside_a_server() {
+    let folder = Folder::new();
+    let (writer, _) = data(&folder);
+    for path in ["data", "data/journal"] {
+        let outcome = folder.run(&["verify", path]);
+        assert_eq!((outcome.code, outcome.err.as_str()), (0, ""), "{path}");
+        assert!(outcome.out.contains("sound: 1 segments, 11 frames, 20 records"), "{}", outcome.out);
+        assert!(outcome.out.contains("00000000000000000000.log"), "{}", outcome.out);
+    }
+    drop(writer);
+    let outcome = folder.run(&["verify", "data", "--json"]);
+    let report = report(&outcome);
+    assert_eq!((outcome.code, &report["sound"], &report["frames"]), (0, &true.into(), &11.into()));
+    assert_eq!(report["segments"][0]["records"], 20);
+}
+
+#[test]
+fn damage_is_named_with_its_bytes() {
+    let folder = Folder::new();
+    let (_writer, last) = data(&folder);
+    let bytes = last.end - last.start;
+    let (from, to) = (last.start - bytes, last.start);
+    change(&segment(&folder), |journal| journal[from as usize + 20] ^= 4);
+    let outcome = folder.run(&["verify", "data"]);
+    assert_eq!(outcome.code, 1);
+    let line = format!("hole: {from}..{to} ({bytes} bytes) damaged");
+    assert!(outcome.out.contains(&line), "{}", outcome.out);
+    let report = report(&folder.run(&["verify", "data", "--json"]));
+    let hole = serde_json::json!({ "from": from, "to": to, "reason": "damaged" });
+    assert_eq!((&report["sound"], &report["holes"]), (&false.into(), &serde_json::json!([hole])));
+}
+
+#[test]
+fn a_torn_tail_is_told_apart_from_one_being_written() {
+    let folder = Folder::new();
+    let (writer, last) = data(&folder);
+    change(&segment(&folder), |journal| journal.truncate(last.end as usize - 1));
+    let running = folder.run(&["verify", "data"]);
+    assert_eq!(running.code, 0, "{}", running.out);
+    assert!(running.out.contains("still being written"), "{}", running.out);
+    drop(writer);
+    let stopped = folder.run(&["verify", "data"]);
+    assert_eq!(stopped.code, 1);
+    let range = format!("{}..{}", last.start, last.end - 1);
+    assert!(stopped.out.contains("torn tail") && stopped.out.contains(&range), "{}", stopped.out);
+}
+
+#[test]
+fn a_folder_without_journal_is_wrong_usage() {
+    let folder = Folder::new().with("logs/a.txt", "no journal");
+    for (path, says) in [("logs", "no journal here"), ("nowhere", "there is no such folder")] {
+        let outcome = folder.run(&["verify", path]);
+        assert_eq!((outcome.code, outcome.out.as_str()), (2, ""), "{path}");
+        assert!(outcome.err.contains(says), "{}", outcome.err);
+    }
+}
