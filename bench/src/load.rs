@@ -24,9 +24,6 @@ use crate::{percentiles, samples, sse};
 /// Alerts waiting to be noted. Above it the subscriber reads no further until they are.
 const SEEN_WAITING_MAX: usize = 1_024;
 
-/// How long alerts are waited for after the last body was answered.
-const PATIENCE: Duration = Duration::from_secs(10);
-
 /// Lines made once; bodies are cut from them in turn.
 const LINES: usize = 10_000;
 
@@ -49,6 +46,8 @@ pub struct Load {
     pub time: Duration,
     /// Connections that send.
     pub connections: usize,
+    /// How long alerts are waited for after the last body was answered.
+    pub patience: Duration,
 }
 
 /// What became of one body.
@@ -107,7 +106,7 @@ pub async fn run(load: Load) -> Result<Value> {
         }
     };
     // What is still missing after this is reported as such.
-    drop(tokio::time::timeout(PATIENCE, missing).await);
+    drop(tokio::time::timeout(shared.load.patience, missing).await);
     Ok(report(&shared.load, &bodies, &alerts))
 }
 

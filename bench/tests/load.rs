@@ -14,13 +14,13 @@ const KEY: &str = "a-key";
 const TOKEN: &str = "a-token";
 
 /// Where alerts are read from by the one stream.
-type Alerts = Arc<Mutex<mpsc::UnboundedReceiver<String>>>;
+type Alerts = Arc<Mutex<mpsc::Receiver<String>>>;
 
 /// A server that answers bodies with this status and skips the alert of this body.
 async fn fake(status: &'static str, skipped: usize) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let (raise, alerts) = mpsc::unbounded_channel();
+    let (raise, alerts) = mpsc::channel(1_000);
     let alerts: Alerts = Arc::new(Mutex::new(alerts));
     tokio::spawn(async move {
         loop {
@@ -35,7 +35,7 @@ async fn serve(
     stream: TcpStream,
     status: &'static str,
     skipped: usize,
-    raise: mpsc::UnboundedSender<String>,
+    raise: mpsc::Sender<String>,
     alerts: Alerts,
 ) {
     let mut stream = BufReader::new(stream);
@@ -50,7 +50,7 @@ async fn serve(
         stream.write_all(reply.as_bytes()).await.unwrap();
         for line in body.lines().filter(|line| line.contains("login_marked")) {
             if !line.contains(&format!("-{skipped}.")) {
-                raise.send(line.to_owned()).unwrap();
+                raise.send(line.to_owned()).await.unwrap();
             }
         }
     }
@@ -95,6 +95,7 @@ fn load(address: SocketAddr) -> Load {
         every: 4,
         time: Duration::from_millis(200),
         connections: 3,
+        patience: Duration::from_secs(30),
     }
 }
 
@@ -116,8 +117,10 @@ async fn what_is_turned_away_counts_neither_as_marked_nor_as_seen() {
     assert_eq!((&report["marked"], &report["answered_ms"]["p50"]), (&0.into(), &serde_json::Value::Null));
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn an_alert_that_never_comes_is_reported() {
-    let report = run(load(fake("202 Accepted", 8).await)).await.unwrap();
+    let patience = Duration::from_millis(50);
+    let load = Load { patience, ..load(fake("202 Accepted", 8).await) };
+    let report = run(load).await.unwrap();
     assert_eq!((&report["marked"], &report["seen"]), (&10.into(), &9.into()));
 }

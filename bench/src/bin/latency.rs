@@ -13,6 +13,9 @@ use tocsin_bench::load::{self, Load};
 /// Seconds a run may take.
 const SECONDS_MAX: u64 = 3_600;
 
+/// How long alerts are waited for after the last body was answered.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// Connections a run may have.
 const CONNECTIONS_MAX: u64 = 1_000;
 
@@ -64,6 +67,7 @@ async fn main() -> Result<ExitCode> {
         every: arguments.every,
         time: Duration::from_secs(arguments.seconds),
         connections: usize::try_from(arguments.connections)?,
+        patience: PATIENCE,
     })
     .await?;
     writeln!(std::io::stdout(), "{report}").context("cannot write")?;

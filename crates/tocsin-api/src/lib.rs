@@ -2,10 +2,10 @@
 //!
 //! ```text
 //! let (stop, stopping) = stop();
-//! let listener = Listener::bind(addr, &limits)?;
+//! let listener = Listener::bind(addr)?;
 //! let state = AppState::new(ApiParts { … });
 //! println!("listening on http://{}", listener.local_addr());
-//! listener.serve(router(state), limits, stopping).await;
+//! listener.serve(router(state), limits, stopping).await?;     // until stop.stop()
 //! ```
 //!
 //! [`serve`] owns connections and their patience, [`auth`] says who is calling, [`body`] receives

@@ -17,6 +17,9 @@ use crate::schema::{self, Origin};
 /// The file within the data folder.
 pub const DATABASE_FILE: &str = "tocsin.db";
 
+/// The file that is locked while the database is being opened.
+const OPENING_FILE: &str = "tocsin.db.opening";
+
 /// How long a write waits for another process's write before it fails.
 const BUSY_WAIT: Duration = Duration::from_secs(5);
 
@@ -36,12 +39,12 @@ const WRITER_CACHE_BYTES_MAX: u64 = 64 << 20;
 #[derive(Debug, Error)]
 pub enum OpenError {
     /// The folder or the file cannot be made.
-    #[error("{path}: {source}; the data folder must be one you can write to (name another with --data)")]
+    #[error("{path}: {reason}; the data folder must be one you can write to (name another with --data)")]
     Folder {
         /// What cannot be made.
         path: PathBuf,
         /// What the system says.
-        source: std::io::Error,
+        reason: std::io::Error,
     },
     /// The file is something else.
     #[error("{0}: this is no database of Tocsin; move it away, or name another folder with --data")]
@@ -60,12 +63,12 @@ pub enum OpenError {
         known: u32,
     },
     /// SQLite cannot open it.
-    #[error("{path}: {source}")]
+    #[error("{path}: {reason}")]
     Database {
         /// The file.
         path: PathBuf,
         /// Why, and what to do.
-        source: StoreError,
+        reason: StoreError,
     },
 }
 
@@ -86,15 +89,19 @@ impl Database {
         let path = folder.join(DATABASE_FILE);
         let unmade = |path: &Path| {
             let path = path.to_path_buf();
-            move |source| OpenError::Folder { path, source }
+            move |reason| OpenError::Folder { path, reason }
         };
         files::make_folder(folder).map_err(unmade(folder))?;
+        // One at a time: of several that switch a new file to WAL mode, SQLite turns some away.
+        let opening = folder.join(OPENING_FILE);
+        let opening = files::lock(&opening).map_err(unmade(&opening))?;
         // SQLite would make it readable by others. It must not exist under its name before it is
         // closed here: closing any handle to it drops this process's locks on it.
         files::make_once(&path, b"").map_err(unmade(&path))?;
         let mut connection = connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         check_origin(&mut connection, &path)?;
-        prepare(&mut connection).map_err(|source| told(&path, source))?;
+        prepare(&mut connection).map_err(|error| told(&path, error))?;
+        drop(opening);
         Ok(Database { connection, folder: folder.to_path_buf() })
     }
 
@@ -156,7 +163,7 @@ fn connect(path: &Path, access: OpenFlags) -> Result<Connection, OpenError> {
         connection.pragma_update(None, "trusted_schema", false)?;
         Ok(connection)
     };
-    connect().map_err(|source| told(path, source))
+    connect().map_err(|error| told(path, error))
 }
 
 fn check_origin(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
@@ -189,5 +196,5 @@ fn prepare(connection: &mut Connection) -> rusqlite::Result<()> {
 }
 
 fn told(path: &Path, error: rusqlite::Error) -> OpenError {
-    OpenError::Database { path: path.to_path_buf(), source: failed(error) }
+    OpenError::Database { path: path.to_path_buf(), reason: failed(error) }
 }

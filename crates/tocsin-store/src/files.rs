@@ -95,6 +95,17 @@ impl Drop for Unfinished {
     }
 }
 
+/// Waits until nobody else holds this file, made if there is none, and holds it until the handle is
+/// dropped.
+///
+/// # Errors
+/// What the system says.
+pub fn lock(path: &Path) -> io::Result<File> {
+    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(FILE_MODE).open(path)?;
+    file.lock()?;
+    Ok(file)
+}
+
 /// Makes the names in a folder durable.
 ///
 /// # Errors

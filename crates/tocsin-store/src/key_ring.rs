@@ -15,7 +15,7 @@ use subtle::ConstantTimeEq;
 use tocsin_core::batch::TenantId;
 use tocsin_pipeline::commit::StoreError;
 
-use crate::database::{Database, OpenError, connect_to_read, failed};
+use crate::database::{DATABASE_FILE, Database, OpenError, connect_to_read, failed};
 use crate::keys::{ID_CHARACTERS, KEY_PREFIX, Scope, hash_of, scope_of};
 use crate::marks::{self, ACCESS};
 use crate::tenants;
@@ -113,7 +113,7 @@ impl KeyWatch {
     pub fn open(folder: &Path) -> Result<KeyWatch, OpenError> {
         drop(Database::open(folder)?);
         let connection = connect_to_read(folder)?;
-        let unread = |source| OpenError::Database { path: folder.join(crate::DATABASE_FILE), source };
+        let unread = |reason| OpenError::Database { path: folder.join(DATABASE_FILE), reason };
         let source = Source { connection, data_version: 0, access: u64::MAX };
         let shared = Shared { ring: RwLock::default(), source: Mutex::new(source) };
         let watch = KeyWatch { shared: Arc::new(shared) };

@@ -50,12 +50,12 @@ pub enum SecretError {
         mode: u32,
     },
     /// The file cannot be read or made.
-    #[error("{path}: {source}")]
+    #[error("{path}: {reason}")]
     File {
         /// The file.
         path: PathBuf,
         /// What the system says.
-        source: std::io::Error,
+        reason: std::io::Error,
     },
 }
 
@@ -77,7 +77,7 @@ impl JwtSecret {
     /// [`SecretError`], which says what to do.
     pub fn of_folder(folder: &Path) -> Result<JwtSecret, SecretError> {
         let path = folder.join(JWT_SECRET_FILE);
-        let unusable = |source| SecretError::File { path: path.clone(), source };
+        let unusable = |reason| SecretError::File { path: path.clone(), reason };
         if !path.exists() {
             let random = random::<RANDOM_BYTES>().map_err(unusable)?;
             files::make_folder(folder).map_err(unusable)?;

@@ -2,7 +2,6 @@
 
 mod cli;
 mod commands;
-#[expect(dead_code, reason = "the run command is about to read it")]
 mod config;
 mod demo;
 mod loading;

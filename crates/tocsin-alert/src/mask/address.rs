@@ -6,8 +6,11 @@ use std::ops::Range;
 
 use super::text::Hit;
 
-/// Groups of an IPv6 address; with `::` at either end splitting at colons gives two more.
+/// Groups of an IPv6 address.
 const GROUPS: usize = 8;
+
+/// Bytes of the longest spelling of one: six groups and an IPv4 address.
+const ADDRESS_BYTES_MAX: usize = 45;
 
 /// Bytes of an interface's name behind `%`.
 const ZONE_BYTES_MAX: usize = 16;
@@ -16,7 +19,7 @@ const ZONE_BYTES_MAX: usize = 16;
 /// than the longest address.
 const RUN_BYTES_MAX: usize = 256;
 
-/// Bytes of the overlap: an address has up to 45.
+/// Bytes of the overlap, above `ADDRESS_BYTES_MAX`.
 const OVERLAP: usize = 64;
 
 /// The next address from a position on.
@@ -165,34 +168,28 @@ fn may_begin_groups(bytes: &[u8], at: usize) -> bool {
 /// An IPv6 address among hexadecimal digits, colons and dots. Where the run is longer than an
 /// address, or grown together with letters, the longest part that is one counts.
 fn groups(text: &str, run: &Range<usize>) -> Option<Hit> {
-    let part = &text[run.clone()];
-    let has_gap = part.contains("::");
-    let marks: Vec<usize> = part.match_indices(':').map(|(at, _)| at).collect();
-    if !has_gap && marks.len() + 1 < GROUPS {
-        return None;
-    }
     let is_letter = |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    let (begun, cut) =
-        (is_letter(text[..run.start].bytes().next_back()), is_letter(text[run.end..].bytes().next()));
-    let starts: Vec<usize> = std::iter::once(0).chain(marks.iter().map(|at| at + 1)).collect();
-    let ends: Vec<usize> = marks.iter().copied().chain([part.len()]).collect();
-    let first = usize::from(begun);
-    let last = ends.len() - usize::from(cut);
-    let may_begin = |start: &usize| begins_groups(&part.as_bytes()[starts[*start]..]);
-    (first..last).filter(may_begin).find_map(|start| {
-        let until = last.min(start + GROUPS + 2);
-        (start + 2..until).rev().find_map(|end| {
-            let candidate = part[starts[start]..ends[end]].trim_end_matches('.');
-            let is_whole = starts.len() == end - start + 1;
-            let address = address_of(candidate, is_whole)?;
-            let grown = (begun && start <= 1) || (cut && end + 1 >= last);
-            let is_path = candidate.starts_with("::") && follows_bracket(text, run.start + starts[start]);
-            if (grown || is_path) && !candidate.bytes().any(|byte| byte.is_ascii_digit()) {
-                return None;
-            }
-            let range = run.start + starts[start]..run.start + starts[start] + candidate.len();
-            Some(Hit { range: range.start..tail(text, range.end, &address), shown: shown(address.into()) })
-        })
+    let begun = is_letter(text[..run.start].bytes().next_back());
+    let cut = is_letter(text[run.end..].bytes().next());
+    // A group grown together with a letter is none.
+    let last = if cut { text[run.clone()].rfind(':')? } else { run.len() };
+    let part = &text[run.start..run.start + last];
+    let marks = part.bytes().enumerate().filter(|(_, byte)| *byte == b':').map(|(at, _)| at + 1);
+    let starts = (!begun).then_some(0).into_iter().chain(marks);
+    let mut candidates = starts.filter(|start| begins_groups(&part.as_bytes()[*start..]));
+    candidates.find_map(|start| {
+        let (bytes, address) = longest(&part[start..])?;
+        let spelled = &part[start..start + bytes];
+        let end = start + bytes;
+        let grown = (begun && !part[..start].contains("::")) || (cut && end + 1 >= part.len());
+        let is_path = spelled.starts_with("::") && text[..run.start + start].ends_with([']', ')']);
+        // `core::fmt` and `[bool]::add` are names within names.
+        let is_name = (grown || is_path) && !spelled.bytes().any(|byte| byte.is_ascii_digit());
+        if is_name || is_fingerprint(spelled, part) {
+            return None;
+        }
+        let range = run.start + start..tail(text, run.start + end, &address);
+        Some(Hit { range, shown: shown(address.into()) })
     })
 }
 
@@ -202,20 +199,24 @@ fn begins_groups(bytes: &[u8]) -> bool {
     digit.first().is_some_and(u8::is_ascii_hexdigit)
 }
 
-/// The address a candidate spells. Eight groups of two digits within a longer run are part of a
-/// fingerprint.
-fn address_of(candidate: &str, is_whole: bool) -> Option<Ipv6Addr> {
-    let has_gap = candidate.contains("::");
-    let may_be_bytes = || candidate.split(':').all(|group| group.len() == 2);
-    if candidate.len() <= 2 || (!has_gap && !is_whole && may_be_bytes()) {
-        return None;
-    }
-    candidate.parse().ok()
+/// The longest address a text begins with, and its bytes: around a gap, or eight groups.
+fn longest(text: &str) -> Option<(usize, Ipv6Addr)> {
+    let parsed = |end: usize| {
+        let spelled = text[..end].trim_end_matches('.');
+        Some((spelled.len(), spelled.parse().ok()?))
+    };
+    let begin = &text[..text.len().min(ADDRESS_BYTES_MAX)];
+    let around_gap = begin.find("::").map(|gap| gap + 2).and_then(|gap| {
+        let next_gap = begin[gap..].find("::").map_or(begin.len(), |next| gap + next);
+        let ends = (gap..=next_gap).rev();
+        ends.filter(|end| *end == next_gap || begin.as_bytes()[*end] == b':').find_map(parsed)
+    });
+    around_gap.or_else(|| parsed(begin.match_indices(':').nth(GROUPS - 1).map_or(begin.len(), |(at, _)| at)))
 }
 
-/// `[bool]::add`: a name within a type, not an address.
-fn follows_bracket(text: &str, at: usize) -> bool {
-    text[..at].ends_with([']', ')'])
+/// Whether a part of a run is bytes of a longer fingerprint.
+fn is_fingerprint(spelled: &str, run: &str) -> bool {
+    spelled.len() < run.len() && spelled.split(':').all(|group| group.len() == 2)
 }
 
 /// The end of an address with what belongs to it: a zone, and letters grown onto an open end.

@@ -14,6 +14,9 @@ const QUOTED_BYTES_MAX: usize = 128;
 /// At signs beyond ASCII: full width, small.
 const WIDE_SIGNS: [char; 2] = ['\u{FF20}', '\u{FE6B}'];
 
+/// The byte both begin with.
+const WIDE_LEAD: u8 = 0xEF;
+
 /// The next e-mail address from a position on. The domain is left to be searched for addresses.
 pub(super) fn find(text: &str, from: usize) -> Option<Hit> {
     let mut begin = from;
@@ -39,7 +42,8 @@ pub(super) fn whole(text: &str) -> Option<String> {
 fn next_sign(text: &str, from: usize) -> Option<(usize, usize)> {
     let rest = &text[from..];
     let plain = rest.find('@');
-    let wide = rest[..plain.unwrap_or(rest.len())].find(WIDE_SIGNS);
+    let before = &rest[..plain.unwrap_or(rest.len())];
+    let wide = if before.as_bytes().contains(&WIDE_LEAD) { before.find(WIDE_SIGNS) } else { None };
     let at = wide.or(plain)?;
     Some((from + at, rest[at..].chars().next()?.len_utf8()))
 }

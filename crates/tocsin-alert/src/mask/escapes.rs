@@ -4,6 +4,9 @@
 /// Escapes of escapes undone (`%2540`). What is escaped more often is not read by anybody.
 const LEVELS_MAX: usize = 3;
 
+/// Bytes an escape begins with.
+const MARKS: [u8; 2] = [b'%', b'\\'];
+
 /// A text with its escapes undone, and where each byte of it is written.
 #[derive(Debug)]
 pub(super) struct Unescaped {
@@ -31,6 +34,9 @@ impl Unescaped {
 }
 
 fn once(text: &str) -> Option<Unescaped> {
+    if !MARKS.iter().any(|mark| text.as_bytes().contains(mark)) {
+        return None;
+    }
     let first = next_escape(text, 0)?;
     let mut plain = Unescaped { text: String::with_capacity(text.len()), starts: Vec::new() };
     let (mut kept, mut escape) = (0, Some(first));
@@ -49,7 +55,7 @@ fn once(text: &str) -> Option<Unescaped> {
 /// The next escape from a position on: where, which character, and how many bytes it takes.
 fn next_escape(text: &str, from: usize) -> Option<(usize, char, usize)> {
     let bytes = text.as_bytes();
-    let marks = bytes[from..].iter().enumerate().filter(|(_, byte)| matches!(byte, b'%' | b'\\'));
+    let marks = bytes[from..].iter().enumerate().filter(|(_, byte)| MARKS.contains(byte));
     marks.map(|(at, _)| from + at).find_map(|at| {
         let digits = match bytes[at] {
             b'%' => bytes.get(at + 1..at + 3)?,

@@ -9,6 +9,7 @@ mod email;
 mod escapes;
 mod fields;
 mod known;
+mod named;
 mod secret;
 mod text;
 

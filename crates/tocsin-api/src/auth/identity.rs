@@ -8,7 +8,7 @@ use tocsin_alert::role::Roles;
 use tocsin_core::batch::TenantId;
 use tocsin_store::Scope;
 
-use super::{Auth, Presented, presented};
+use super::{Auth, Presented, presented, unauthorized};
 use crate::error::Problem;
 use crate::state::AppState;
 
@@ -93,7 +93,5 @@ where
     AppState: FromRef<S>,
 {
     let state = AppState::from_ref(state);
-    presented(&parts.headers)
-        .and_then(|presented| check(&state.auth, presented))
-        .ok_or_else(Problem::unauthorized)
+    presented(&parts.headers).and_then(|presented| check(&state.auth, presented)).ok_or_else(unauthorized)
 }

@@ -61,7 +61,7 @@ impl Auth {
     /// # Errors
     /// 401 for everything that is not a good token of a known tenant.
     pub fn token(&self, token: &str) -> Result<Arc<Identity>, Problem> {
-        self.verified_token(token).ok_or_else(Problem::unauthorized)
+        self.verified_token(token).ok_or_else(unauthorized)
     }
 
     /// Who a key of this scope speaks for: it sees as an analyst.
@@ -141,6 +141,12 @@ fn bearer_credential(header: &str) -> Option<Presented<'_>> {
     }
     let is_token = credential.bytes().filter(|byte| *byte == b'.').count() == 2;
     Some(if is_token { Presented::Token(credential) } else { Presented::Key(credential) })
+}
+
+/// The one refusal, counted.
+fn unauthorized() -> Problem {
+    metrics::counter!("tocsin_http_unauthorized_total").increment(1);
+    Problem::unauthorized()
 }
 
 fn seconds_now() -> u64 {

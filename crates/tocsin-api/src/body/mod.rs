@@ -73,6 +73,15 @@ impl BodyRules<'_> {
     /// 400 for a body that breaks off or does not decode, 408 for one that trickles, 413 for one
     /// that is too large, 415 for an encoding we do not know, 429 when all bodies are too much.
     pub async fn receive(self, headers: &HeaderMap, body: Body) -> Result<Vec<u8>, Problem> {
+        let received = self.received(headers, body).await;
+        if let Err(problem) = &received {
+            let status = problem.status().as_str().to_string();
+            metrics::counter!("tocsin_http_bodies_refused_total", "status" => status).increment(1);
+        }
+        received
+    }
+
+    async fn received(self, headers: &HeaderMap, body: Body) -> Result<Vec<u8>, Problem> {
         let encoding = encoding_of(headers)?;
         let announced = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
         if announced.is_some_and(|length: usize| length > self.bytes_max) {
@@ -109,6 +118,10 @@ impl BodyRules<'_> {
                 return Err(too_large(self.bytes_max));
             }
             share.grow(data.len())?;
+            if received.capacity() - received.len() < data.len() {
+                // It has begun to come: room for what was announced is asked for once.
+                received.reserve(announced.saturating_sub(received.len()).max(data.len()));
+            }
             received.extend_from_slice(&data);
         }
     }
@@ -146,4 +159,22 @@ fn too_slow() -> Problem {
 
 fn broken_off() -> Problem {
     Problem::bad_request("the body broke off").closing()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_bodies_share_one_budget_and_give_it_back() {
+        let budget = BodyBudget::default();
+        let mut first = budget.share();
+        assert_eq!(first.grow(BODIES_BYTES_MAX), Ok(()));
+        let mut second = budget.share();
+        let refused = second.grow(1).map_err(|problem| problem.status().as_u16());
+        assert_eq!(refused, Err(429));
+        drop((first, second));
+        assert_eq!(budget.0.load(Ordering::Relaxed), 0);
+        assert_eq!(budget.share().grow(BODIES_BYTES_MAX), Ok(()));
+    }
 }

@@ -94,10 +94,11 @@ impl Encoder {
     }
 }
 
-/// Whether bytes may hold a key that asks for a role: as it is, or hidden in an escape. Nearly all
-/// records hold neither, and need not be read for it.
+/// Whether bytes may hold a key that asks for a role: as it is, or with one of its letters escaped.
+/// Nearly all records hold neither, and need not be read for it.
 fn may_ask(bytes: &[u8]) -> bool {
-    [&b"min_role"[..], br"\u"].iter().any(|part| memmem::find(bytes, part).is_some())
+    let is_letter = |at: usize| matches!(bytes.get(at + br"\u00".len()), Some(b'5'..=b'7'));
+    memmem::find(bytes, b"min_role").is_some() || memmem::find_iter(bytes, br"\u00").any(is_letter)
 }
 
 /// The frame of a change.
@@ -121,4 +122,54 @@ pub fn change(change: &Change, view: View) -> Frame {
 #[must_use]
 pub fn lines(name: &'static str, data: &impl Display) -> Bytes {
     Bytes::from(format!("event: {name}\ndata: {data}\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use tocsin_core::batch::RecordSpan;
+
+    use super::*;
+
+    /// The records of a batch that ask for a role.
+    fn asking(records: &[&str]) -> Vec<u32> {
+        let mut raw = RawBatch::default();
+        for record in records {
+            raw.records.push(RecordSpan { start: raw.bytes.len() as u32, len: record.len() as u32 });
+            raw.bytes.extend_from_slice(record.as_bytes());
+        }
+        Encoder::default().asking(&raw).into_iter().map(|(record, _)| record).collect()
+    }
+
+    #[test]
+    fn a_key_that_asks_is_found_however_it_is_written() {
+        let records = [
+            r#"{"a":1}"#,
+            r#"{"min_role":"analyst"}"#,
+            r#"{"event":{"min_role":"x"}}"#,
+            r#"{"min\u005frole":"analyst"}"#,
+            r#"{"\u006D\u0069\u006e\u005F\u0072\u006F\u006c\u0065":"analyst"}"#,
+            r#"{"text":"min_role \u00e9 \u006d"}"#,
+            r#"{"min_role":null}"#,
+            r#"{"event":{"min_r\u006fle":"x"}}"#,
+        ];
+        assert_eq!(asking(&records), [1, 2, 3, 4, 7]);
+        assert_eq!(asking(&records[..1]), [0_u32; 0]);
+    }
+
+    #[test]
+    fn a_change_that_cannot_be_read_still_names_its_alert() {
+        let unreadable = Change {
+            position: 1,
+            ordinal: 1,
+            tenant: tocsin_core::batch::TenantId(1),
+            kind: tocsin_pipeline::commit::ChangeKind::Raised,
+            alert_id: "a1".to_string(),
+            min_role: MinRole::default(),
+            at: Timestamp(0),
+            body: "{\n".into(),
+        };
+        for view in [View::Plain, View::Masked] {
+            assert_eq!(change(&unreadable, view).text, "event: alert\ndata: {\"alert_id\":\"a1\"}\n");
+        }
+    }
 }

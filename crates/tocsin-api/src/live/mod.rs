@@ -2,8 +2,8 @@
 //! between.
 //!
 //! ```text
-//! commit thread ─► [hub] ─► one bounded [queue] per connection ─► [stream] ─► socket
-//!                                   history ─► [catch_up] ──────────┘
+//! commit thread ─► [hub] ─► one bounded [queue] per connection ─► [connection] ─► [stream] ─► socket
+//!                        [stored] history ─► [catch_up] ───────────┘
 //! ```
 //!
 //! All frames stand in one order, (position, ordinal): an event at its record's position with

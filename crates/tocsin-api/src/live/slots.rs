@@ -78,9 +78,10 @@ impl Slots {
 
     /// A slot for one more stream of somebody.
     pub(super) fn take(self: &Arc<Slots>, tenant: TenantId, subject: &str) -> Result<Slot, Refused> {
-        self.count(tenant, subject).inspect_err(|refused| {
-            counter!("tocsin_sse_refused_total", "limit" => refused.label()).increment(1)
-        })?;
+        if let Err(refused) = self.count(tenant, subject) {
+            counter!("tocsin_sse_refused_total", "limit" => refused.label()).increment(1);
+            return Err(refused);
+        }
         gauge!("tocsin_sse_connections").increment(1.0);
         Ok(Slot { slots: Arc::clone(self), tenant, subject: subject.to_string() })
     }

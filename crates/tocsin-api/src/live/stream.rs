@@ -38,10 +38,13 @@ struct ResumeQuery {
     last_event_id: Option<String>,
 }
 
+/// A connection on its way to its end.
+type Running = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 /// Bytes of a stream, made while they are asked for. Dropping it closes the connection: its place
 /// in the hub and its slot go with it.
 pub struct StreamBody {
-    connection: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    connection: Option<Running>,
     chunks: Receiver<Bytes>,
 }
 
@@ -112,16 +115,11 @@ impl hyper::body::Body for StreamBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        loop {
-            if let Poll::Ready(chunk) = self.chunks.poll_recv(context) {
-                return Poll::Ready(chunk.map(|chunk| Ok(Frame::data(chunk))));
-            }
-            let Some(connection) = &mut self.connection else { return Poll::Pending };
-            match connection.as_mut().poll(context) {
-                Poll::Ready(()) => self.connection = None,
-                Poll::Pending if self.chunks.is_empty() => return Poll::Pending,
-                Poll::Pending => {}
-            }
+        let is_over = |connection: &mut Running| connection.as_mut().poll(context).is_ready();
+        if self.connection.as_mut().is_some_and(is_over) {
+            self.connection = None;
         }
+        // Asked once a poll, whatever it says: a channel also says "later" to let others run.
+        self.chunks.poll_recv(context).map(|chunk| chunk.map(|chunk| Ok(Frame::data(chunk))))
     }
 }

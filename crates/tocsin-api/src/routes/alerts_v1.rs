@@ -34,19 +34,14 @@ const TIME: &str = "must be an RFC 3339 time, such as 2026-01-31T08:00:00Z";
 ///
 /// # Errors
 /// See [`Problem`].
-pub async fn list(
-    State(state): State<AppState>,
-    User(caller): User,
-    uri: Uri,
-) -> Result<Response, Problem> {
+pub async fn list(State(state): State<AppState>, User(caller): User, uri: Uri) -> Result<Response, Problem> {
     let view = caller.roles.view();
     let parameters = Parameters::of(&uri, &PARAMETERS)?;
     let (filter, page) = (filter(&parameters, view)?, parameters.page(PAGE_ALERTS_DEFAULT)?);
     let found = state.list(&caller, filter, page).await?;
     let items: Vec<Value> = found.alerts.iter().map(|kept| shown(kept, view)).collect();
     let next = found.next.as_ref();
-    let mut response =
-        Json(json!({ "items": items, "next": next.map(ToString::to_string) })).into_response();
+    let mut response = Json(json!({ "items": items, "next": next.map(ToString::to_string) })).into_response();
     if let Some(link) = parameters.next_link("/api/v1/alerts", next) {
         response.headers_mut().insert(LINK, link);
     }

@@ -1,5 +1,6 @@
 //! Handing records in, for both ways of sending them, and what each answer means.
 
+use axum::http::StatusCode;
 use tocsin_pipeline::intake::{Answer, Busy, Receipt, Rejection, Submission};
 
 use crate::error::Problem;
@@ -22,7 +23,9 @@ impl AppState {
     /// 422 for a key used with another body, 429 and 503 with `Retry-After` when nothing was taken.
     pub(crate) async fn hand_in(&self, submission: Submission) -> Result<Outcome, Problem> {
         let answer = self.intake.submit(submission).map_err(|busy| match busy {
-            Busy::Overloaded => Problem::too_busy("too much is waiting to be stored; try again"),
+            Busy::Overloaded => {
+                turned_away("overloaded", Problem::too_busy("too much is waiting to be stored; try again"))
+            }
             Busy::Stopping => stopping(),
         })?;
         match answer.await.map_err(|_| stopping())? {
@@ -30,10 +33,10 @@ impl AppState {
             Answer::Taken(receipt) => Ok(Outcome::Taken(receipt)),
             Answer::Repeated(reply) => Ok(Outcome::Repeated(reply)),
             Answer::Conflict => Err(Problem::new(
-                axum::http::StatusCode::UNPROCESSABLE_ENTITY,
+                StatusCode::UNPROCESSABLE_ENTITY,
                 "this Idempotency-Key was used with another body; use a new key",
             )),
-            Answer::Unavailable(reason) => Err(Problem::unavailable(reason)),
+            Answer::Unavailable(reason) => Err(turned_away("unavailable", Problem::unavailable(reason))),
         }
     }
 }
@@ -44,5 +47,11 @@ pub fn rejections(receipt: &Receipt) -> Vec<serde_json::Value> {
 }
 
 fn stopping() -> Problem {
-    Problem::unavailable("the server is going down; try again")
+    turned_away("stopping", Problem::unavailable("the server is going down; try again"))
+}
+
+/// Counts a submission that has to come back.
+fn turned_away(reason: &'static str, problem: Problem) -> Problem {
+    metrics::counter!("tocsin_submissions_turned_away_total", "reason" => reason).increment(1);
+    problem
 }

@@ -54,6 +54,9 @@ pub fn describe() {
     describe_gauge!("tocsin_http_connections", "Connections that are open");
     describe_counter!("tocsin_http_connections_refused_total", "Connections closed unread, by reason");
     describe_counter!("tocsin_http_connections_cut_total", "Connections of slow peers cut, by reason");
+    describe_counter!("tocsin_http_unauthorized_total", "Requests without a good credential");
+    describe_counter!("tocsin_http_bodies_refused_total", "Bodies not taken, by status");
+    describe_counter!("tocsin_submissions_turned_away_total", "Submissions that must come back, by reason");
 }
 
 /// The ledgers of all tenants together.

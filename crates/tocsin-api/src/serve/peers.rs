@@ -96,8 +96,7 @@ mod tests {
 
     #[test]
     fn places_are_bounded_in_all_and_by_peer_and_become_free_again() {
-        let limits =
-            HttpLimits { connections_max: 3, connections_per_peer_max: 2, ..HttpLimits::default() };
+        let limits = HttpLimits { connections_max: 3, connections_per_peer_max: 2, ..HttpLimits::default() };
         let peers = Peers::new(&limits);
         let first = admitted(&peers, "2001:db8::1");
         let _second = admitted(&peers, "2001:db8::2:1");

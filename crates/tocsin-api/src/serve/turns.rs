@@ -4,6 +4,7 @@
 //! hyper's own clock for heads also runs between requests, so that it cannot be both short and
 //! kind to idle connections; ours tells the two apart.
 
+use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,7 +17,6 @@ use axum::response::Response;
 use axum::routing::future::RouteFuture;
 use hyper::body::{Frame, Incoming, SizeHint};
 use hyper::{Request, service};
-use std::convert::Infallible;
 use tokio::time::Instant;
 use tower::Service;
 

@@ -78,15 +78,18 @@ fn the_recent_list_is_the_contracts() {
     assert_eq!(empty.header("content-type"), Some("application/json"));
     let own = json!([{ "type": "x", "confidence": 1.0, "description": "", "details": { "events": 60 },
                        "rule_id": "rule-1", "severity": "high" }]);
-    store(&mut house, &[
-        (1, json!({})),
-        (2, json!({ "type": "abnormal_traffic", "message": "High traffic", "detections": own })),
-        (3, json!({ "status": "withdrawn" })),
-        (4, json!({ "superseded_by": "x" })),
-        (5, json!({ "key": {}, "entities": [{ "kind": "user", "value": "ann" }] })),
-        (6, json!({ "key": {} })),
-        (7, json!({ "tenant_id": "other" })),
-    ]);
+    store(
+        &mut house,
+        &[
+            (1, json!({})),
+            (2, json!({ "type": "abnormal_traffic", "message": "High traffic", "detections": own })),
+            (3, json!({ "status": "withdrawn" })),
+            (4, json!({ "superseded_by": "x" })),
+            (5, json!({ "key": {}, "entities": [{ "kind": "user", "value": "ann" }] })),
+            (6, json!({ "key": {} })),
+            (7, json!({ "tenant_id": "other" })),
+        ],
+    );
     let list = client.get("/alerts", &house.read).json();
     assert_eq!(
         list[2],
@@ -165,16 +168,22 @@ fn bad_questions_are_told_by_name() {
 fn lists_show_whole_alerts_to_who_may_see_them() {
     let mut house = House::open();
     let mut client = house.client();
-    store(&mut house, &[
-        (1, json!({})),
-        (2, json!({ "severity": "critical", "type": "abnormal_traffic", "title": "Flood",
+    store(
+        &mut house,
+        &[
+            (1, json!({})),
+            (
+                2,
+                json!({ "severity": "critical", "type": "abnormal_traffic", "title": "Flood",
                     "rule": { "id": "rule-2", "title": "Flood", "hash": "h", "level": "critical", "tags": [] },
-                    "entities": [{ "kind": "host", "value": "web-1" }] })),
-        (3, json!({ "status": "withdrawn" })),
-        (4, json!({ "min_role": "responder" })),
-        (5, json!({ "min_role": "legal" })),
-        (6, json!({ "tenant_id": "other" })),
-    ]);
+                    "entities": [{ "kind": "host", "value": "web-1" }] }),
+            ),
+            (3, json!({ "status": "withdrawn" })),
+            (4, json!({ "min_role": "responder" })),
+            (5, json!({ "min_role": "legal" })),
+            (6, json!({ "tenant_id": "other" })),
+        ],
+    );
     let analyst = house.token(&["analyst"]);
     for (query, expect) in [
         ("", "3 2 1"),
@@ -213,11 +222,10 @@ fn lists_show_whole_alerts_to_who_may_see_them() {
 fn one_alert_is_there_or_not_and_never_anybody_elses() {
     let mut house = House::open();
     let mut client = house.client();
-    store(&mut house, &[
-        (1, json!({})),
-        (2, json!({ "tenant_id": "other" })),
-        (3, json!({ "min_role": "admin" })),
-    ]);
+    store(
+        &mut house,
+        &[(1, json!({})), (2, json!({ "tenant_id": "other" })), (3, json!({ "min_role": "admin" }))],
+    );
     let analyst = house.token(&["analyst"]);
     let at = |second: u8| format!("/api/v1/alerts/{second:032x}");
     let found = client.get(&at(1), &analyst);

@@ -52,7 +52,8 @@ fn tokens_and_keys_open_what_they_are_for() {
         (&house.bouncer, [401, 401, 401, 401]),
     ] {
         let bearer = format!("Bearer {credential}");
-        let got = doors.map(|(method, door)| client.ask(method, door, &[("Authorization", &bearer)], b"").status);
+        let got =
+            doors.map(|(method, door)| client.ask(method, door, &[("Authorization", &bearer)], b"").status);
         assert_eq!(got, expect, "{credential}");
     }
     for door in ["/api/v1/alerts/nothing", "/api/v1/alerts/%ff", "/events/security"] {

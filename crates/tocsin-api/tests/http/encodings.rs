@@ -67,11 +67,8 @@ fn what_we_cannot_take_off_is_refused_by_name() {
     for encoding in ["br", "deflate", "gzip, gzip", "gzip,zstd", "compress", "", "gzip;q=1"] {
         assert!(post(&house, encoding, &gzip(EVENTS)).problem(415).contains("gzip, zstd"), "{encoding}");
     }
-    let two = [
-        ("X-Api-Key", house.ingest.as_str()),
-        ("Content-Encoding", "gzip"),
-        ("Content-Encoding", "gzip"),
-    ];
+    let two =
+        [("X-Api-Key", house.ingest.as_str()), ("Content-Encoding", "gzip"), ("Content-Encoding", "gzip")];
     assert_eq!(house.client().ask("POST", "/api/v1/events", &two, &gzip(EVENTS)).status, 415);
 }
 

@@ -3,13 +3,15 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tocsin_api::live::{ChangePage, Cursor, History, Hub, Live, LiveParts, RecordPage};
+use tocsin_api::routes::metrics::describe;
 use tocsin_api::{AlertsVersion, ApiConfig, ApiParts, AppState, Listener, Stop, router, stop};
 use tocsin_core::batch::{Reason, TenantId};
 use tocsin_core::time::Timestamp;
@@ -86,7 +88,8 @@ impl House {
         let keys = KeyWatch::open(folder.path()).unwrap();
         let tenants = Tenants::of(keys.ring().tenants().iter().cloned());
         let (intake, inbox) = intake();
-        let (version, ledger, readiness) = (AlertsVersion::default(), Ledger::default(), Readiness::default());
+        let (version, ledger, readiness) =
+            (AlertsVersion::default(), Ledger::default(), Readiness::default());
         let live = Live::new(LiveParts {
             hub: Hub::new(0),
             history: Arc::new(NoHistory),
@@ -105,10 +108,11 @@ impl House {
             intake,
             ledger: ledger.clone(),
             readiness: readiness.clone(),
-            metrics: Some(metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder().handle()),
+            metrics: Some(recorder()),
             stopping: stopping.clone(),
         });
-        let (taken, answers) = <(Arc<Mutex<Vec<Submission>>>, Arc<Mutex<Vec<Answer>>>)>::default();
+        let taken = Arc::<Mutex<Vec<Submission>>>::default();
+        let answers = Arc::<Mutex<Vec<Answer>>>::default();
         let stage = Stage { taken: taken.clone(), answers: answers.clone(), remembered: HashMap::new() };
         std::thread::spawn(move || stage.run(&inbox));
 
@@ -176,6 +180,17 @@ pub fn signed(claims: &Value, secret: &[u8]) -> String {
     jsonwebtoken::encode(&header, claims, &EncodingKey::from_secret(secret)).unwrap()
 }
 
+/// The recorder of this process: all houses share it.
+fn recorder() -> PrometheusHandle {
+    static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
+    let install = || {
+        let handle = PrometheusBuilder::new().install_recorder().unwrap();
+        describe();
+        handle
+    };
+    RECORDER.get_or_init(install).clone()
+}
+
 struct NoHistory;
 
 impl History for NoHistory {
@@ -188,11 +203,14 @@ impl History for NoHistory {
     }
 }
 
+type Hash = [u8; 16];
+
 /// Accepts what is a JSON object, as the real stage would, and remembers requests.
 struct Stage {
     taken: Arc<Mutex<Vec<Submission>>>,
     answers: Arc<Mutex<Vec<Answer>>>,
-    remembered: HashMap<[u8; 16], ([u8; 16], Box<[u8]>)>,
+    /// The body's hash and the first answer, by the key's hash.
+    remembered: HashMap<Hash, (Hash, Box<[u8]>)>,
 }
 
 impl Stage {

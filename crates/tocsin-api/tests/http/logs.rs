@@ -15,7 +15,8 @@ fn post(client: &mut Client, key: &str, body: &str) -> Reply {
 fn a_good_entry_is_handed_in_as_it_came_and_told_so_literally() {
     let house = House::open();
     let mut client = house.client();
-    for header in [("X-Api-Key", house.ingest.clone()), ("Authorization", format!("Bearer {}", house.ingest))] {
+    for header in [("X-Api-Key", house.ingest.clone()), ("Authorization", format!("Bearer {}", house.ingest))]
+    {
         let reply = client.ask("POST", "/logs", &[(header.0, &header.1)], ENTRY.as_bytes());
         assert_eq!(reply.status, 200);
         assert_eq!(reply.text(), r#"{"status":"success","message":"Log received and queued."}"#);
@@ -100,7 +101,8 @@ fn one_entry_is_never_large() {
 #[test]
 fn wrong_keys_are_told_nothing() {
     let house = House::open();
-    let wrong = [house.read.clone(), house.bouncer.clone(), house.token(&["admin"]), "x".into(), String::new()];
+    let wrong =
+        [house.read.clone(), house.bouncer.clone(), house.token(&["admin"]), "x".into(), String::new()];
     for key in wrong {
         let reply = post(&mut house.client(), &key, ENTRY);
         assert_eq!(reply.problem(401), "Invalid token", "{key}");

@@ -1,6 +1,8 @@
 //! The HTTP side over real sockets, with a store of its own and an ingest stage that answers as the
 //! real one does.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up should stop")]
+
 mod alerts;
 mod auth;
 mod client;

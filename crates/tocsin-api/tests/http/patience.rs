@@ -25,7 +25,9 @@ fn trickle(client: &mut Client, byte: u8) -> Duration {
         match client.stream.read(&mut space) {
             Ok(0) => return began.elapsed(),
             Ok(_) => {}
-            Err(error) if matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut) => {
+            Err(error)
+                if matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut) =>
+            {
                 client.send_until_closed(&[byte]);
             }
             Err(_) => return began.elapsed(),
@@ -140,7 +142,8 @@ fn a_thousand_silent_connections_keep_nobody_else_waiting() {
 fn connections_beyond_the_bounds_are_closed_at_once() {
     for per_peer in [true, false] {
         let house = house(|limits| {
-            let bound = if per_peer { &mut limits.connections_per_peer_max } else { &mut limits.connections_max };
+            let bound =
+                if per_peer { &mut limits.connections_per_peer_max } else { &mut limits.connections_max };
             *bound = 3;
         });
         let mut inside: Vec<Client> = (0..3).map(|_| house.client()).collect();
@@ -202,8 +205,7 @@ fn a_request_that_will_not_end_is_cut_when_the_server_stops() {
 
 /// Sends a head, and returns once the handler waits for the body.
 fn begin_body(client: &mut Client, house: &House) {
-    let headers =
-        [("X-Api-Key", house.ingest.as_str()), ("Content-Length", "7"), ("Expect", "100-continue")];
+    let headers = [("X-Api-Key", house.ingest.as_str()), ("Content-Length", "7"), ("Expect", "100-continue")];
     client.send(request("POST", "/api/v1/events", &headers, b""));
     let mut space = [0; 25];
     client.stream.read_exact(&mut space).unwrap();

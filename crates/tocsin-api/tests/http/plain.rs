@@ -29,7 +29,10 @@ fn unknown_addresses_and_methods_are_problems() {
         assert_eq!(reply.header("allow"), allow, "{method} {target}");
         assert_eq!(reply.header("x-content-type-options"), Some("nosniff"), "{method} {target}");
         assert_eq!(reply.header("cache-control"), Some("no-store"), "{method} {target}");
-        assert!(!reply.headers.iter().any(|(name, _)| name.starts_with("access-control")), "{method} {target}");
+        assert!(
+            !reply.headers.iter().any(|(name, _)| name.starts_with("access-control")),
+            "{method} {target}"
+        );
         if expect >= 400 && method != "HEAD" {
             reply.problem(expect);
         }
@@ -114,4 +117,31 @@ fn the_ledger_is_the_callers_tenants() {
     assert_eq!(view, expect);
     let other = client.get("/api/v1/ledger", &crate::house::token_of("other", &["admin"])).json();
     assert_eq!(other["received"], 0);
+}
+
+#[test]
+fn metrics_tell_the_ledger_and_name_no_tenant() {
+    let house = House::open();
+    let mut client = house.client();
+    house.ledger.accept(house.acme(), 7);
+    house.ledger.reject(house.acme(), "malformed_json", 2);
+    house.ledger.settle(house.acme(), 3, 1);
+    assert_eq!(client.ask("GET", "/alerts", &[], b"").status, 401);
+    let reply = client.ask("GET", "/metrics", &[], b"");
+    assert!(reply.header("content-type").unwrap().starts_with("text/plain"));
+    let value = |name: &str| {
+        let line = reply.text().lines().find_map(|line| line.strip_prefix(name));
+        line.unwrap_or_else(|| panic!("{name} is missing")).trim().parse::<f64>().unwrap()
+    };
+    // The recorder is shared by all tests of this process.
+    for (name, least) in [
+        ("tocsin_events_received_total ", 9.0),
+        ("tocsin_events_quarantined_total ", 1.0),
+        ("tocsin_events_rejected_total{reason=\"malformed_json\"} ", 2.0),
+        ("tocsin_http_unauthorized_total ", 1.0),
+        ("tocsin_http_connections ", 1.0),
+    ] {
+        assert!(value(name) >= least, "{name} {}", value(name));
+    }
+    assert!(!reply.text().contains("acme"));
 }

@@ -13,7 +13,8 @@ pub fn base64url(bytes: &[u8]) -> String {
     const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let mut text = String::new();
     for chunk in bytes.chunks(3) {
-        let number = chunk.iter().chain([0; 2].iter()).take(3).fold(0, |sum, byte| sum << 8 | usize::from(*byte));
+        let number =
+            chunk.iter().chain([0; 2].iter()).take(3).fold(0, |sum, byte| sum << 8 | usize::from(*byte));
         for place in 0..=chunk.len() {
             text.push(char::from(ALPHABET[number >> (18 - 6 * place) & 63]));
         }
@@ -151,8 +152,23 @@ fn claims() -> Vec<String> {
     let exp = |value: &str| CLAIMS.replace("4000000000", value);
     let with = |more: &str| CLAIMS.replacen('{', &format!("{{{more},"), 1);
     let mut all: Vec<String> = [
-        "1", "0", "-1", "1e9", "1e308", "1e400", "4000000000.5", "4e9", "\"4000000000\"", "null", "true", "[4000000000]",
-        "{}", "253402300800", "1700000000000", "18446744073709551615", "99999999999999999999999",
+        "1",
+        "0",
+        "-1",
+        "1e9",
+        "1e308",
+        "1e400",
+        "4000000000.5",
+        "4e9",
+        "\"4000000000\"",
+        "null",
+        "true",
+        "[4000000000]",
+        "{}",
+        "253402300800",
+        "1700000000000",
+        "18446744073709551615",
+        "99999999999999999999999",
     ]
     .iter()
     .map(|value| exp(value))

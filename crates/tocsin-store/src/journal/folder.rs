@@ -64,16 +64,17 @@ impl Listing {
         Listing::default().renewed(folder)
     }
 
-    /// Lists a folder again: the headers of segments known before are not read.
+    /// Lists a folder again. The headers of segments known before are not read, but that of the
+    /// newest: one that failed before its first sync is replaced by another of the same name.
     ///
     /// # Errors
     /// The folder cannot be read.
     pub fn renewed(&self, folder: &Path) -> io::Result<Listing> {
+        let settled = self.segments.split_last().map_or(&[][..], |(_, settled)| settled);
         let mut listing = Listing::default();
         for (base, bytes, path) in named(folder)? {
-            let known = self.segments.binary_search_by_key(&base, |segment| segment.base);
-            let found = match known {
-                Ok(index) => Header::Sound(self.segments[index].seal),
+            let found = match settled.binary_search_by_key(&base, |segment| segment.base) {
+                Ok(index) => Header::Sound(settled[index].seal),
                 Err(_) => header_of(&path, base),
             };
             match found {
@@ -187,8 +188,12 @@ impl Owned {
     /// write behind the header.
     ///
     /// # Errors
-    /// The disk is full or cannot be written; there is no such segment then, or an empty one.
+    /// The disk is full or cannot be written, or there are no positions left; there is no such
+    /// segment then, or an empty one.
     pub fn new_segment(&self, base: u64) -> io::Result<(File, Seal)> {
+        if base > POSITION_MAX {
+            return Err(io::Error::other("all positions are used up: begin a new data folder"));
+        }
         let mut salt = [0; SALT_BYTES];
         getrandom::fill(&mut salt).map_err(|error| io::Error::other(error.to_string()))?;
         let next = self.path.join(NEXT);

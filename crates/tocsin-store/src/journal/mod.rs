@@ -1,10 +1,10 @@
 //! The journal: every accepted record, in one order, durable before it is acknowledged.
 //!
 //! A folder of append-only segments, named by the position they begin at. A position is a segment's
-//! base plus a place in its file, and names a byte for ever. [`format`] has the bytes of segments and
+//! base plus a place in its file, and names a byte for ever. [`mod@format`] has the bytes of segments and
 //! frames, [`payload`] those of a frame's content, [`folder`] the files, [`segment`] reads one of
 //! them. On top of these: [`writer`] appends, [`recover`] opens after a crash, [`reader`] gives frames
-//! in order, [`records`] finds a single record again, [`verify`] looks at everything. Nothing here
+//! in order, [`records`] finds a single record again, [`mod@verify`] looks at everything. Nothing here
 //! knows of engines or alerts, and no damage to the files makes any of it panic.
 
 pub mod folder;

@@ -56,7 +56,10 @@ pub enum OpenError {
 }
 
 impl Writer {
-    /// Opens the journal of a folder, which is made if it is not there.
+    /// Opens the journal of a folder, which is made if it is not there. Nothing is released yet: a
+    /// journal that was at its bound takes nothing until [`release`] is called.
+    ///
+    /// [`release`]: tocsin_pipeline::journal::Journal::release
     ///
     /// # Errors
     /// [`OpenError`]: never because of damaged bytes.

@@ -78,19 +78,19 @@ impl Report {
 /// The folder cannot be read.
 pub fn verify(folder: &Path) -> io::Result<Report> {
     let listing = Listing::of(folder)?;
-    let oldest = listing.segments.first().map_or(0, |segment| segment.base);
+    let oldest = |listing: &Listing| listing.segments.first().map_or(0, |segment| segment.base);
     let newest = listing.segments.last().map_or(0, |segment| segment.base);
-    let older = Seen::of(&listing, oldest, newest);
+    let older = Seen::of(&listing, oldest(&listing), newest);
     let (listing, newer) = look_at_newest(folder, listing, newest)?;
     // What a running server has freed meanwhile was no damage.
-    let first = listing.first();
+    let oldest = oldest(&listing);
     let mut report = Report::default();
-    for hole in older.holes.into_iter().chain(newer.holes).filter(|hole| hole.to > first) {
+    for hole in older.holes.into_iter().chain(newer.holes).filter(|hole| hole.to > oldest) {
         report.push(hole);
     }
     settle_tail(&mut report, &listing, is_in_use(folder));
     report.segments = older.segments.into_iter().chain(newer.segments).collect();
-    report.segments.retain(|segment| segment.end >= first);
+    report.segments.retain(|segment| segment.base >= oldest);
     report.frames = report.segments.iter().map(|segment| segment.frames).sum();
     report.records = report.segments.iter().map(|segment| segment.records).sum();
     report.bytes = report.segments.iter().map(|segment| segment.bytes).sum();

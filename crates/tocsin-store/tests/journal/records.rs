@@ -86,3 +86,18 @@ fn records_are_found_while_the_journal_grows_and_is_freed() {
     }
     assert_eq!(journal.record(first.unwrap()), None, "freed");
 }
+
+#[test]
+fn records_of_a_segment_that_replaced_a_failed_one_are_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut writer, _) = open(folder.path(), small(1 << 20));
+    append(&mut writer, &record_of(100, 0));
+    let mut journal = JournalRecords::new(folder.path());
+    assert_eq!(journal.record(0), None, "the folder is looked at");
+    drop(writer);
+    fs::remove_file(folder.path().join("00000000000000000000.log")).unwrap();
+    let (mut writer, _) = open(folder.path(), small(1 << 20));
+    let appended = append(&mut writer, &events(&[b"again"]));
+    writer.sync().unwrap();
+    assert_eq!(journal.record(appended.records_at).as_deref(), Some(&b"again"[..]));
+}

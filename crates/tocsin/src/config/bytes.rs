@@ -24,7 +24,7 @@ pub fn read(text: &str) -> Option<u64> {
 /// The spelling with the fewest digits.
 #[must_use]
 pub fn show(bytes: u64) -> String {
-    let fitting = UNITS.iter().filter(|(_, size)| bytes % size == 0 && bytes >= *size);
+    let fitting = UNITS.iter().filter(|(_, size)| bytes.is_multiple_of(*size) && bytes >= *size);
     let (unit, size) = fitting.min_by_key(|(_, size)| bytes / size).unwrap_or(&("B", 1));
     format!("{}{unit}", bytes / size)
 }

@@ -16,6 +16,9 @@ use crate::support::Folder;
 /// How long anything may take that is waited for. Longer than any of it needs on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How long a process may take to end once it has decided to.
+const DYING: Duration = Duration::from_secs(5);
+
 /// A running server.
 pub struct Server {
     child: Child,
@@ -168,9 +171,16 @@ impl Server {
         })
     }
 
-    /// Whether the process still runs.
-    pub fn is_running(&mut self) -> bool {
-        self.child.try_wait().unwrap().is_none()
+    /// Whether it has ended by itself, now that nobody talks to it any more; if not, it is killed.
+    pub fn has_died(mut self) -> bool {
+        let until = Instant::now() + DYING;
+        while Instant::now() < until {
+            if self.child.try_wait().unwrap().is_some() {
+                return true;
+            }
+            std::thread::park_timeout(Duration::from_millis(5));
+        }
+        false
     }
 
     /// The id of its process.
