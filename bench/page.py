@@ -83,6 +83,26 @@ def commands(*lines):
     return "```\n" + "\n".join(lines) + "\n```\n"
 
 
+SERVER_MARKS = ("<!-- server: begin -->", "<!-- server: end -->")
+
+
+def server_part(text):
+    """The part of a page about the server, marks left out; empty if there is none."""
+    begin, end = SERVER_MARKS
+    return text.split(begin, 1)[1].split(end, 1)[0].strip("\n") if begin in text and end in text else ""
+
+
+def with_server(text, part):
+    """A page with this part about the server, in place of the one it has."""
+    begin, end = SERVER_MARKS
+    before, after = text.rstrip("\n") + "\n\n", ""
+    if server_part(text):
+        before, rest = text.split(begin, 1)
+        after = rest.split(end, 1)[1]
+    stripped = part.strip("\n")
+    return f"{before}{begin}\n{stripped}\n{end}{after or chr(10)}"
+
+
 def summary(figures):
     """The table at the top."""
     rows = [[f.row, f.what, f.value, f.goal, f.floor, f.verdict] for f in figures]

@@ -103,7 +103,9 @@ def main():
         sizes["pairs"] = options.pairs
     programs = {name: str(Path(getattr(options, name)).resolve()) for name in ("tocsin", "rsigma", "limits")}
     text = assemble(Bench(root=ROOT, folder=folder, **programs, **sizes), options)
-    Path(options.page).write_text(text, encoding="utf-8")
+    target = Path(options.page)
+    served = page.server_part(target.read_text(encoding="utf-8")) if target.exists() else ""
+    target.write_text(page.with_server(text, served) if served else text, encoding="utf-8")
     print(text.split("\n## Summary\n")[1].split("\n## ")[0], file=sys.stderr)
 
 

@@ -2,6 +2,7 @@
 # Tocsin beside rsigma and the limits of the machine; the page is bench/REPORT.md.
 #   bench/run.sh [--pairs N]   the real thing: a quarter of an hour on a quiet machine
 #   bench/run.sh --quick       small inputs, quick build; the page stays with the generated files
+#   bench/run.sh --server …    the server's part of the page only: half an hour, needs wrk
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -35,6 +36,13 @@ install_rsigma() {
 
 have python3 || fail "missing: python3" "install it, on Debian with: apt-get install python3"
 
+server=false
+if [[ ${1:-} == --server ]]; then
+    server=true
+    shift
+    have wrk || fail "missing: wrk, which presses the servers" "install it, on Debian with: apt-get install wrk"
+fi
+
 profile=release
 page=bench/REPORT.md
 target=$(cargo metadata --format-version 1 --no-deps |
@@ -51,9 +59,15 @@ done
 rsigma_path >/dev/null || install_rsigma
 rsigma=$(rsigma_path) || fail "rsigma $RSIGMA_VERSION could not be installed"
 cargo build --locked --profile "$profile" --package tocsin # alone, with its own features only
-cargo build --locked --profile "$profile" --package tocsin-bench --bin limits
+cargo build --locked --profile "$profile" --package tocsin-bench --bins
 
 mkdir -p "$folder"
+if $server; then
+    python3 bench/server.py --tocsin "$target/$profile/tocsin" --rsigma "$rsigma" --bare "$target/$profile/bare" \
+        --latency "$target/$profile/latency" --folder "$folder" --page "$page" "$@"
+    echo "bench: the server's part is in $page" >&2
+    exit
+fi
 python3 bench/report.py --tocsin "$target/$profile/tocsin" --limits "$target/$profile/limits" \
     --rsigma "$rsigma" --folder "$folder" --page "$page" "$@"
 echo "bench: written to $page" >&2

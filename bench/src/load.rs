@@ -229,7 +229,7 @@ fn report(load: &Load, bodies: &[Sent], alerts: &BTreeMap<usize, Instant>) -> Va
     let seconds = began.zip(ended).map_or(0.0, |(began, ended)| (ended - began).as_secs_f64());
     json!({
         "rate_asked": load.rate,
-        "rate": (taken.len() * load.events) as f64 / seconds.max(1e-9),
+        "rate": (taken.len() * load.events) as f64 / seconds.max(load.time.as_secs_f64()),
         "events_a_body": load.events,
         "seconds": seconds,
         "statuses": statuses,

@@ -11,10 +11,11 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use crate::limits::RETRY_AFTER_SECONDS;
-
 /// Content type of every problem.
 pub const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
+
+/// Seconds after which a sender who was turned away should come back.
+const RETRY_AFTER_SECONDS: u32 = 1;
 
 const UNAUTHORIZED: &str =
     r#"{"type":"about:blank","title":"Unauthorized","status":401,"detail":"Invalid token"}"#;

@@ -9,7 +9,7 @@
 //! ```
 //!
 //! [`serve`] owns connections and their patience, [`auth`] says who is calling, [`body`] receives
-//! what they send, [`routes`] has a file per endpoint, [`live`] the streams.
+//! what they send, [`routes`] has a file per endpoint, [`live`] the streams, [`page`] what people look at.
 //! Nothing here writes a store: what people do goes in through the intake.
 
 pub mod auth;
@@ -18,6 +18,7 @@ pub mod config;
 pub mod error;
 pub mod limits;
 pub mod live;
+pub mod page;
 pub mod router;
 pub mod routes;
 pub mod serve;

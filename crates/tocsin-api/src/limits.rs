@@ -14,21 +14,18 @@ pub const BODIES_BYTES_MAX: usize = 256 << 20;
 /// Bytes set aside for a body before its first byte is there, whatever its announced length.
 pub const BODY_RESERVED_BYTES_MAX: usize = 64 << 10;
 
-/// Decompressed bytes per compressed byte, looked at beyond [`BODY_RATIO_FREE_BYTES`]. Above it:
+/// Decompressed bytes per compressed byte, looked at beyond [`UNRATED_BYTES_MAX`]. Above it:
 /// 413.
 pub const BODY_RATIO_MAX: usize = 100;
 
 /// Decompressed bytes up to which no ratio is too high.
-pub const BODY_RATIO_FREE_BYTES: usize = 1 << 20;
+pub const UNRATED_BYTES_MAX: usize = 1 << 20;
 
 /// Compressed bytes decoded in one go, before other requests have their turn.
 pub const DECODE_STEP_BYTES_MAX: usize = 64 << 10;
 
 /// Binary logarithm of the zstd window. Above it the body is refused: 413.
 pub const ZSTD_WINDOW_LOG_MAX: u32 = 23;
-
-/// Bytes per second a body must bring once its grace is over. Below it: 408.
-pub const BODY_BYTES_PER_SECOND_MIN: u64 = 1 << 10;
 
 /// How long a body may take before its rate is looked at.
 pub const BODY_GRACE_MAX: Duration = Duration::from_secs(5);
@@ -90,12 +87,6 @@ pub const IDEMPOTENCY_KEY_CHARS_MAX: usize = 255;
 /// Alerts on one page. Above it: 400.
 pub const PAGE_ALERTS_MAX: usize = 1_000;
 
-/// Alerts on a page of `GET /api/v1/alerts` when nothing is asked for.
-pub const PAGE_ALERTS_DEFAULT: usize = 50;
-
-/// Alerts on a page of `GET /alerts` when nothing is asked for.
-pub const RECENT_ALERTS_DEFAULT: usize = 10;
-
 /// Bytes of one query parameter. Above it: 400.
 pub const PARAMETER_BYTES_MAX: usize = 1 << 10;
 
@@ -104,6 +95,3 @@ pub const ANSWERS_CACHED_MAX: usize = 256;
 
 /// Bytes of an answer that is remembered. Above it the answer is made anew each time.
 pub const ANSWER_CACHED_BYTES_MAX: usize = 64 << 10;
-
-/// Seconds after which a sender who was turned away should come back.
-pub const RETRY_AFTER_SECONDS: u32 = 1;

@@ -10,6 +10,7 @@ use axum::routing::{get, post};
 
 use crate::auth::token_in_url;
 use crate::error::Problem;
+use crate::page;
 use crate::routes::{alerts, alerts_v1, events, health, ledger, logs, metrics, stream};
 use crate::state::AppState;
 
@@ -26,6 +27,7 @@ pub fn router(state: AppState) -> Router {
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(metrics::get))
+        .merge(page::routes())
         .fallback(not_found)
         .method_not_allowed_fallback(not_allowed)
         .layer(from_fn_with_state(state.clone(), for_all))

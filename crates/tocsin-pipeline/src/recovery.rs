@@ -77,7 +77,7 @@ impl Recovery<'_> {
                 recovered.newest = recovered.newest.max(raw.ingest.unwrap_or(Timestamp::MIN));
                 raw.tenant = self.tenants.id(&tenant)?;
                 raw.partition = PartitionId::default();
-                AcceptedBody::Events { batch: self.decoder.decode(raw), requests }
+                AcceptedBody::Events { batch: Box::new(self.decoder.decode(raw)), requests }
             }
         };
         Some(Accepted { start: frame.start, end: frame.end, body })

@@ -145,7 +145,7 @@ impl House {
         let mut detect = Detect::new(matching, correlator, parts.checkpoints, parts.past.position);
 
         let (steps_in, steps) = channel(STEPS);
-        let released = Arc::new(AtomicU64::new(parts.past.position));
+        let released = Arc::new(AtomicU64::new(0));
         let leaving = Arc::new(AtomicBool::new(false));
         let commit = Commit {
             steps,
@@ -156,6 +156,7 @@ impl House {
             on_alert: parts.on_alert,
             clock: Arc::new(SystemClock::new(Timestamp::MIN)),
             ledger: parts.ledger.clone(),
+            cut: parts.past.position,
             released: Arc::clone(&released),
             readiness: parts.readiness.clone(),
             leaving: Arc::clone(&leaving),

@@ -76,13 +76,15 @@ impl Verifier {
     }
 }
 
-/// Whether a header says nothing but what it is: an algorithm, a type and perhaps a key's name.
+/// Whether a header says nothing but an algorithm, a type and perhaps a key's name, beside what no
+/// standard knows.
 fn is_plain(header: &Header) -> bool {
     let is_jwt = header.typ.as_ref().is_none_or(|typ| typ.eq_ignore_ascii_case("jwt"));
     let names_key = header.kid.as_ref().is_none_or(|kid| {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
         !kid.contains("..") && kid.len() <= KID_CHARS_MAX && kid.bytes().all(plain)
     });
-    let bare = Header { typ: header.typ.clone(), kid: header.kid.clone(), ..Header::new(header.alg) };
+    let (typ, kid, extras) = (header.typ.clone(), header.kid.clone(), header.extras.clone());
+    let bare = Header { typ, kid, extras, ..Header::new(header.alg) };
     is_jwt && names_key && *header == bare
 }

@@ -8,7 +8,7 @@ use flate2::bufread::MultiGzDecoder;
 
 use super::too_large;
 use crate::error::Problem;
-use crate::limits::{BODY_RATIO_FREE_BYTES, BODY_RATIO_MAX, DECODE_STEP_BYTES_MAX, ZSTD_WINDOW_LOG_MAX};
+use crate::limits::{BODY_RATIO_MAX, DECODE_STEP_BYTES_MAX, UNRATED_BYTES_MAX, ZSTD_WINDOW_LOG_MAX};
 
 /// How a body is compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +44,7 @@ pub async fn decode(
         if out > bytes_max {
             return Err(too_large(bytes_max));
         }
-        if out > BODY_RATIO_FREE_BYTES && out / BODY_RATIO_MAX > sent.len() - decoder.unread() {
+        if out > UNRATED_BYTES_MAX && out / BODY_RATIO_MAX > sent.len() - decoder.unread() {
             return Err(too_dense());
         }
         reserve(out - before)?;

@@ -5,7 +5,9 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
 use crate::config::HttpLimits;
-use crate::limits::BODY_BYTES_PER_SECOND_MIN;
+
+/// Bytes per second a body must bring once its grace is over. Below it: 408.
+const BODY_BYTES_PER_SECOND_MIN: u64 = 1 << 10;
 
 /// A body's clock. A body that is there at once never asks for a timer.
 #[derive(Debug)]

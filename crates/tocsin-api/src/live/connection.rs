@@ -185,7 +185,6 @@ impl Connection {
     /// Tells what was skipped and reads the changes of that stretch: alerts are never lost.
     async fn recover(&mut self, lag: &Lag) -> Result<(), End> {
         counter!("tocsin_sse_overflows_total").increment(1);
-        self.cursor = self.cursor.max(lag.from);
         if lag.missed > 0 {
             counter!("tocsin_sse_missed_events_total").increment(lag.missed);
             self.push_gap(&Gap { reason: "overflow", missed: Some(lag.missed) });

@@ -81,7 +81,6 @@ impl Hub {
         let subscriber = Arc::new(subscriber);
         let mut state = self.lock();
         let at = state.current;
-        subscriber.begin(at);
         state.followers.entry(subscriber.viewer.tenant).or_default().push(Arc::clone(&subscriber));
         (Subscription { hub: Arc::clone(self), subscriber }, at)
     }

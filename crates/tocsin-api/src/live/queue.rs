@@ -46,11 +46,9 @@ impl Census {
     }
 }
 
-/// A stretch that a connection has not seen: everything after `from`, up to `until`.
+/// A stretch that a connection has not seen: everything after the last frame it took, up to `until`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lag {
-    /// The last place it has seen.
-    pub from: Cursor,
     /// Where its queue goes on.
     pub until: Cursor,
     /// The events in between that it may see.
@@ -94,11 +92,6 @@ impl Subscriber {
         Subscriber { viewer, frames_max, queue: Mutex::default(), ready: Notify::new() }
     }
 
-    /// Begins at a place: what comes next stands after it.
-    pub(super) fn begin(&self, at: Cursor) {
-        self.lock().offered = at;
-    }
-
     /// Frames that can be queued now.
     pub(super) fn room(&self) -> usize {
         let queue = self.lock();
@@ -114,8 +107,8 @@ impl Subscriber {
                 lag.until = end;
             }
             None => {
-                let lag = self.fill(&mut queue, frames, census);
-                queue.lag = lag.map(|lag| Lag { until: end, ..lag });
+                let missed = self.fill(&mut queue, frames, census);
+                queue.lag = missed.map(|missed| Lag { until: end, missed });
             }
         }
         queue.offered = end;
@@ -123,21 +116,15 @@ impl Subscriber {
         self.ready.notify_one();
     }
 
-    /// Queues frames as long as there is room; what is then left of the step.
-    fn fill(&self, queue: &mut Queue, frames: &[Arc<Frame>], census: &Census) -> Option<Lag> {
+    /// Queues frames as long as there is room. Where that is not the whole step: the events missed.
+    fn fill(&self, queue: &mut Queue, frames: &[Arc<Frame>], census: &Census) -> Option<u64> {
         let roles = &self.viewer.roles;
-        let mut seen = queue.offered;
-        let mut taken = 0;
-        for frame in frames {
-            if roles.may_see(&frame.min_role) && !queue.push(frame, self.frames_max) {
-                break;
-            }
-            seen = frame.at;
-            taken += 1;
-        }
+        let mut fits =
+            |frame: &&Arc<Frame>| !roles.may_see(&frame.min_role) || queue.push(frame, self.frames_max);
+        let taken = frames.iter().take_while(&mut fits).count();
         let missed = census.visible(roles, taken);
         let changes_left = census.changes > taken.saturating_sub(census.events);
-        (missed > 0 || changes_left).then_some(Lag { from: seen, until: seen, missed })
+        (missed > 0 || changes_left).then_some(missed)
     }
 
     /// Takes what comes next, at most some bytes of frames (one frame always).

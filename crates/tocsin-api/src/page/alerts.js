@@ -6,10 +6,10 @@ import { MARKS, SEVERITIES, spoken } from "./words.js";
 
 /** What an alert is searched by. */
 function searchable(alert) {
-  const entities = (alert.entities ?? []).map((entity) => entity.value);
-  const rule = [alert.rule?.id, alert.rule?.title, ...(alert.rule?.tags ?? [])];
+  const entities = alert.entities.map((entity) => entity.value);
+  const rule = [alert.rule.id, alert.rule.title, ...alert.rule.tags];
   const words = [alert.title, alert.message, alert.type, alert.severity, alert.status, alert.alert_id];
-  return [...words, ...rule, ...entities, ...Object.values(alert.key ?? {})].join("\n").toLowerCase();
+  return [...words, ...rule, ...entities, ...Object.values(alert.key)].join("\n").toLowerCase();
 }
 
 /** The marks an alert carries, as words. */
@@ -62,8 +62,8 @@ class Row {
     setWhen(this.when, alert.last_seen ?? alert.timestamp);
     setText(this.count, `${alert.approximate ? "about " : ""}${Number(alert.count ?? 1).toLocaleString()} ×`);
     this.count.title = `${alert.count ?? 1} events`;
-    setText(this.rule, String(alert.rule?.id ?? spoken(alert.type)));
-    this.rule.title = String(alert.rule?.title ?? "");
+    setText(this.rule, String(alert.rule.id ?? spoken(alert.type)));
+    this.rule.title = String(alert.rule.title ?? "");
   }
 }
 

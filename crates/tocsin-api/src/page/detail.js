@@ -18,7 +18,7 @@ export function alertDetail(alert, openOther) {
     notices(alert, openOther),
     facts(alert),
     section("What to do", recommended(alert)),
-    section("What was detected", (alert.detections ?? []).map(detection)),
+    section("What was detected", alert.detections.map(detection)),
     section("Who and what is concerned", entities(alert)),
     section("Attack chain", tactic(alert)),
     section("Evidence", evidence(alert)),
@@ -75,7 +75,7 @@ function pair(name, value) {
 }
 
 function recommended(alert) {
-  const actions = (alert.recommended_actions ?? []).map((action) => {
+  const actions = alert.recommended_actions.map((action) => {
     const [title, advice] = Object.hasOwn(ACTIONS, action) ? ACTIONS[action] : [spoken(action), ""];
     return element("li", {}, element("strong", {}, title), advice && element("span", {}, advice));
   });
@@ -90,14 +90,14 @@ function detection(claim) {
 }
 
 function entities(alert) {
-  const shown = (alert.entities ?? []).map((entity) =>
+  const shown = alert.entities.map((entity) =>
     element("li", {}, element("span", { className: "kind" }, String(entity.kind)), element("code", {}, String(entity.value))),
   );
   return shown.length > 0 && element("ul", { className: "entities" }, ...shown);
 }
 
 function tactic(alert) {
-  const position = alert.context?.attack_chain_position;
+  const position = alert.context.attack_chain_position;
   const at = TACTICS.indexOf(position);
   if (at === -1) return position ? element("p", {}, spoken(position)) : null;
   const steps = TACTICS.map((name, index) =>
@@ -110,7 +110,7 @@ function tactic(alert) {
 }
 
 function evidence(alert) {
-  const all = alert.evidence ?? [];
+  const all = alert.evidence;
   const shown = all.slice(0, EVIDENCE_MAX).map((piece, index) => {
     const stamp = piece.event_time ?? piece.event?.timestamp;
     const head = [element("span", { className: "mono" }, clock(stamp)), element("span", { className: "gist" }, gist(piece.event))];
@@ -133,21 +133,21 @@ export function gist(event) {
 }
 
 function related(alert, openOther) {
-  const context = alert.context ?? {};
+  const { context } = alert;
   const rows = [];
-  const assets = context.affected_assets ?? [];
+  const assets = context.affected_assets;
   if (assets.length > 0) rows.push(pair("Affected assets", assets.map(String).join(", ")));
-  const others = context.related_alerts ?? [];
+  const others = context.related_alerts;
   if (others.length > 0) rows.push(pair("Other alerts", element("span", {}, ...others.flatMap((id) => [link(id, openOther), " "]))));
   if (context.incident_id) rows.push(pair("Incident", element("code", {}, String(context.incident_id))));
   return rows.length > 0 && element("dl", { className: "facts wide" }, ...rows);
 }
 
 function rule(alert) {
-  const { rule: said = {} } = alert;
+  const { rule: said } = alert;
   const rows = [pair("Name", String(said.title ?? "unknown")), pair("Id", element("code", {}, String(said.id ?? "unknown")))];
   if (said.level) rows.push(pair("Level", String(said.level)));
-  if (said.tags?.length > 0) rows.push(pair("Tags", said.tags.map(String).join(", ")));
+  if (said.tags.length > 0) rows.push(pair("Tags", said.tags.map(String).join(", ")));
   if (said.hash) rows.push(pair("Text", element("code", {}, String(said.hash))));
   rows.push(pair("Alert", element("code", {}, String(alert.alert_id))));
   return element("dl", { className: "facts wide" }, ...rows);

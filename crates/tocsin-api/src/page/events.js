@@ -21,14 +21,15 @@ export class EventStrip {
   #isDue = false;
   #paused = false;
 
-  constructor(events, { list, line, area, rate, total }) {
+  constructor(events, { list, line, area, rate, total, signal }) {
     this.#events = events;
     this.#list = list;
     this.#line = line;
     this.#area = area;
     this.#rate = rate;
     this.#total = total;
-    setInterval(() => this.#tick(), 1_000);
+    const timer = setInterval(() => this.#tick(), 1_000);
+    signal.addEventListener("abort", () => clearInterval(timer));
   }
 
   /** Takes an event. */
@@ -90,5 +91,5 @@ function line(event) {
 function who(event) {
   const from = event.client_ip ?? event.source_ip ?? event.src_ip ?? event.remote_addr ?? event.source?.ip ?? event["source.ip"];
   const user = event.user_id ?? event.username ?? event.user_email ?? event.user;
-  return [user, from].filter((part) => typeof part === "string").join(" · ");
+  return [from, user].filter((part) => typeof part === "string").join(" · ");
 }

@@ -12,6 +12,24 @@ export const EVENTS_MAX = 200;
 /** Seconds the rate is shown for. */
 export const RATE_SECONDS = 60;
 
+const list = (value) => (Array.isArray(value) ? value.filter((item) => item !== null && item !== undefined) : []);
+const object = (value) => (value !== null && typeof value === "object" && !Array.isArray(value) ? value : {});
+
+/** An alert whose lists are lists and whose objects are objects, so that no view need ask. */
+export function shaped(alert) {
+  const context = object(alert.context);
+  return {
+    ...alert,
+    rule: { ...object(alert.rule), tags: list(alert.rule?.tags) },
+    key: object(alert.key),
+    detections: list(alert.detections),
+    evidence: list(alert.evidence),
+    entities: list(alert.entities),
+    recommended_actions: list(alert.recommended_actions),
+    context: { ...context, affected_assets: list(context.affected_assets), related_alerts: list(context.related_alerts) },
+  };
+}
+
 /** Alerts in the order of their times, newest first. */
 export class Alerts {
   #byId = new Map();

@@ -19,11 +19,14 @@ use tocsin_store::{AlertFilter, Among, source_ip};
 use super::query::Parameters;
 use crate::auth::{Identity, Reader};
 use crate::error::Problem;
-use crate::limits::{ANSWER_CACHED_BYTES_MAX, ANSWERS_CACHED_MAX, RECENT_ALERTS_DEFAULT};
+use crate::limits::{ANSWER_CACHED_BYTES_MAX, ANSWERS_CACHED_MAX};
 use crate::state::AppState;
 
 /// The list's parameters.
 const PARAMETERS: [&str; 3] = ["type", "limit", "cursor"];
+
+/// Alerts on a page when nothing is asked for.
+const RECENT_ALERTS_DEFAULT: usize = 10;
 
 /// Answers made at the same time, by tenant: who comes second finds what the first one made.
 const MAKERS: usize = 16;

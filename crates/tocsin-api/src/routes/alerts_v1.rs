@@ -15,7 +15,6 @@ use tocsin_store::{AlertFilter, Among, KeptAlert};
 use super::query::Parameters;
 use crate::auth::User;
 use crate::error::Problem;
-use crate::limits::PAGE_ALERTS_DEFAULT;
 use crate::state::AppState;
 
 /// The list's parameters.
@@ -27,6 +26,9 @@ const REVEALING: [&str; 2] = ["entity", "q"];
 
 /// Statuses an alert can have.
 const STATUSES: [&str; 4] = ["open", "acknowledged", "closed", "withdrawn"];
+
+/// Alerts on a page when nothing is asked for.
+const PAGE_ALERTS_DEFAULT: usize = 50;
 
 const TIME: &str = "must be an RFC 3339 time, such as 2026-01-31T08:00:00Z";
 

@@ -18,7 +18,7 @@ use std::time::Duration;
 use axum::Router;
 use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::channel;
 use tokio::time::{sleep, timeout};
 
 use self::connection::Connection;
@@ -70,7 +70,7 @@ impl Listener {
         let limits = Arc::new(limits);
         let peers = Peers::new(&limits);
         let (cut, cutting) = stop();
-        let (alive, mut gone) = mpsc::channel::<()>(1);
+        let (alive, mut gone) = channel::<()>(1);
         loop {
             let accepted = tokio::select! {
                 biased;

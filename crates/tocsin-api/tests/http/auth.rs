@@ -8,7 +8,7 @@ use tocsin_core::time::Timestamp;
 use tocsin_store::{Database, NewKey, Scope};
 
 use crate::house::{House, SECRET, fresh, signed, token_of};
-use crate::tokens::{good, hostile, token};
+use crate::tokens::{CLAIMS, good, hostile, token};
 
 const LEDGER: &str = "/api/v1/ledger";
 
@@ -31,6 +31,14 @@ fn every_hostile_token_gets_the_same_answer_byte_for_byte() {
         }
     }
     assert_eq!(client.get(LEDGER, &good()).status, 200, "and still a good one is good");
+    for header in [
+        r#"{"alg":"HS256"}"#,
+        r#"{"alg":"HS256","typ":"jwt","kid":"key-1.a_b"}"#,
+        r#"{"alg":"HS256","what":"nobody knows"}"#,
+    ] {
+        let token = token(header, &CLAIMS.replace("ann", "bob"), SECRET, Algorithm::HS256);
+        assert_eq!(client.get(LEDGER, &token).status, 200, "{header}");
+    }
 }
 
 /// Headers without the time of day.

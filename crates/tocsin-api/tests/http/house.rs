@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
@@ -12,7 +13,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tocsin_api::live::{ChangePage, Cursor, History, Hub, Live, LiveParts, RecordPage};
 use tocsin_api::routes::metrics::describe;
-use tocsin_api::{AlertsVersion, ApiConfig, ApiParts, AppState, Listener, Stop, router, stop};
+use tocsin_api::{AlertsVersion, ApiConfig, ApiParts, AppState, Listener, Stop, Stopping, router, stop};
 use tocsin_core::batch::{Reason, TenantId};
 use tocsin_core::time::Timestamp;
 use tocsin_decode::framing::{JsonCutter, cut_lines};
@@ -74,30 +75,15 @@ impl House {
         config.auth.secret = SECRET.to_vec();
         change(&mut config);
         let folder = tempfile::tempdir().unwrap();
-        let mut database = Database::open(folder.path()).unwrap();
-        let mut key = |tenant, scope| {
-            let new = NewKey { tenant, scope, name: "test", created: Timestamp(0) };
-            database.create_key(&new).unwrap().key
-        };
-        let (ingest, read, bouncer) =
-            (key("acme", Scope::Ingest), key("acme", Scope::Read), key("acme", Scope::Bouncer));
-        key("other", Scope::Read);
-        drop(database);
-
+        let [ingest, read, bouncer, _] = keys_in(folder.path());
         let (stop, stopping) = stop();
         let keys = KeyWatch::open(folder.path()).unwrap();
         let tenants = Tenants::of(keys.ring().tenants().iter().cloned());
         let (intake, inbox) = intake();
         let (version, ledger, readiness) =
             (AlertsVersion::default(), Ledger::default(), Readiness::default());
-        let live = Live::new(LiveParts {
-            hub: Hub::new(0),
-            history: Arc::new(NoHistory),
-            config: config.stream.clone(),
-            resume_key: [7; 32],
-            stopping: stopping.clone(),
-        });
         let limits = config.limits.clone();
+        let live = live(&config, stopping.clone());
         let state = AppState::new(ApiParts {
             config,
             keys,
@@ -157,7 +143,7 @@ impl House {
     }
 
     /// The data folder.
-    pub fn folder(&self) -> &std::path::Path {
+    pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
@@ -178,6 +164,28 @@ pub fn token_of(tenant: &str, roles: &[&str]) -> String {
 pub fn signed(claims: &Value, secret: &[u8]) -> String {
     let header = Header::new(Algorithm::HS256);
     jsonwebtoken::encode(&header, claims, &EncodingKey::from_secret(secret)).unwrap()
+}
+
+/// New keys: of tenant `acme` for each scope, and one of tenant `other`.
+fn keys_in(folder: &Path) -> [String; 4] {
+    let mut database = Database::open(folder).unwrap();
+    let all =
+        [("acme", Scope::Ingest), ("acme", Scope::Read), ("acme", Scope::Bouncer), ("other", Scope::Read)];
+    all.map(|(tenant, scope)| {
+        let new = NewKey { tenant, scope, name: "test", created: Timestamp(0) };
+        database.create_key(&new).unwrap().key
+    })
+}
+
+/// Streams on which nothing ever happens.
+fn live(config: &ApiConfig, stopping: Stopping) -> Live {
+    Live::new(LiveParts {
+        hub: Hub::new(0),
+        history: Arc::new(NoHistory),
+        config: config.stream.clone(),
+        resume_key: [7; 32],
+        stopping,
+    })
 }
 
 /// The recorder of this process: all houses share it.

@@ -56,6 +56,19 @@ fn a_head_is_a_get_without_its_body() {
 }
 
 #[test]
+fn the_page_and_its_files_are_there_for_everybody() {
+    let house = House::open();
+    let mut client = house.client();
+    for (target, kind) in [("/", "text/html"), ("/app.js", "text/javascript"), ("/style.css", "text/css")] {
+        let reply = client.ask("GET", target, &[], b"");
+        assert_eq!(reply.status, 200, "{target}");
+        assert!(reply.header("content-type").unwrap().starts_with(kind), "{target}");
+        assert_eq!(reply.header("x-content-type-options"), Some("nosniff"), "{target}");
+        assert!(reply.header("content-security-policy").unwrap().contains("default-src 'none'"), "{target}");
+    }
+}
+
+#[test]
 fn requests_may_come_one_behind_the_other() {
     let house = House::open();
     let mut client = house.client();

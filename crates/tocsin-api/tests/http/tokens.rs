@@ -6,7 +6,8 @@ use jsonwebtoken::{Algorithm, EncodingKey};
 use crate::house::SECRET;
 
 const HEADER: &str = r#"{"alg":"HS256","typ":"JWT"}"#;
-const CLAIMS: &str = r#"{"sub":"ann","tenant_id":"acme","exp":4000000000,"roles":["admin"]}"#;
+/// Claims that are right.
+pub const CLAIMS: &str = r#"{"sub":"ann","tenant_id":"acme","exp":4000000000,"roles":["admin"]}"#;
 
 /// base64url without padding.
 pub fn base64url(bytes: &[u8]) -> String {
@@ -105,7 +106,6 @@ fn headers() -> Vec<String> {
         r#""crit":["exp"],"exp":1"#,
         r#""crit":[]"#,
         r#""crit":["b64"],"b64":false"#,
-        r#""b64":false"#,
         r#""jku":"https://evil.example/keys""#,
         r#""x5u":"https://evil.example/cert""#,
         r#""x5c":["MIIB"]"#,
@@ -120,7 +120,10 @@ fn headers() -> Vec<String> {
         r#""zip":"DEF""#,
         r#""enc":"A128GCM""#,
         r#""alg":"none""#,
-        r#""extra":1"#,
+        r#""x5t":"AAAA""#,
+        r##""x5t#S256":"AAAA""##,
+        r#""url":"https://evil.example""#,
+        r#""nonce":"1""#,
     ]
     .iter()
     .map(|more| with(more))

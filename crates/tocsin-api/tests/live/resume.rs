@@ -37,6 +37,22 @@ async fn nothing_is_lost_or_repeated_over_a_pause() {
 }
 
 #[tokio::test]
+async fn more_changes_than_are_read_at_once_come_in_order_with_the_events() {
+    let mut world = World::new();
+    let id = world.follow(&ann()).greeted().await.id();
+    let mut expect = Vec::new();
+    for step in 0..6 {
+        let alerts = 100 * step..100 * step + 50;
+        let parts: Vec<Shown> = [event(step)].into_iter().chain(alerts.clone().map(alert)).collect();
+        world.step(US, &parts);
+        expect.push(format!("event {step}"));
+        expect.extend(alerts.map(|number| format!("alert {number}")));
+    }
+    let mut back = world.resume(&ann(), Some(&id));
+    assert_eq!(back.told(expect.len()).await, expect);
+}
+
+#[tokio::test]
 async fn every_id_of_a_stream_leads_to_what_stood_behind_it() {
     let mut world = World::new();
     let mut client = world.follow(&ann()).greeted().await;
@@ -156,40 +172,56 @@ const STEPS: usize = 2_000;
 /// Steps the publisher may be ahead of the slowest client: no queue overflows then.
 const AHEAD: usize = 20;
 
-/// The steps of the authoritative list, with who they are for.
-fn story(dice: &mut Dice) -> Vec<(TenantId, Vec<Shown>)> {
-    let mut next = 0;
-    let mut shown = |dice: &mut Dice| {
-        next += 1;
-        match dice.below(8) {
-            0 => event_for("analyst", next),
-            1 => alert(next),
-            2 => alert_for("analyst", next),
-            _ => event(next),
-        }
-    };
-    let step = |_| {
-        let tenant = if dice.below(3) == 0 { THEM } else { US };
-        // Events stand before changes within a step.
-        let mut parts: Vec<Shown> = (0..1 + dice.below(5)).map(|_| shown(dice)).collect();
-        parts.sort_by_key(|part| matches!(part, Shown::Alert(..)));
-        (tenant, parts)
-    };
-    (0..STEPS).map(step).collect()
+/// One step of the authoritative list: what is shown to whom.
+struct Told {
+    is_tick: bool,
+    parts: Vec<(TenantId, Shown)>,
 }
 
-/// What somebody must see of a step.
-fn visible(caller: &Identity, tenant: TenantId, parts: &[Shown]) -> Vec<String> {
-    let is_analyst = caller.roles.highest() >= Role::Analyst;
-    let told = |part: &Shown| match part {
-        Shown::Event(event) => {
-            (event.get("min_role").is_none() || is_analyst).then(|| format!("event {}", event["n"]))
+impl Told {
+    fn of(dice: &mut Dice, next: &mut usize) -> Told {
+        let is_tick = dice.below(4) == 0;
+        let tenant = |dice: &mut Dice| if dice.below(3) == 0 { THEM } else { US };
+        let owner = tenant(dice);
+        let mut part = |_| {
+            *next += 1;
+            let shown = match dice.below(if is_tick { 2 } else { 8 }) {
+                0 => alert(*next),
+                1 => alert_for("analyst", *next),
+                2 => event_for("analyst", *next),
+                _ => event(*next),
+            };
+            (if is_tick { tenant(dice) } else { owner }, shown)
+        };
+        let mut parts: Vec<(TenantId, Shown)> = (0..5).map(&mut part).collect();
+        // Events stand before changes within a step.
+        parts.sort_by_key(|(_, part)| matches!(part, Shown::Alert(..)));
+        Told { is_tick, parts }
+    }
+
+    fn publish(&self, world: &mut World) {
+        if self.is_tick {
+            world.tick(&self.parts);
+        } else {
+            let shown: Vec<Shown> = self.parts.iter().map(|(_, part)| part.clone()).collect();
+            world.step(self.parts[0].0, &shown);
         }
-        Shown::Alert(_, role, body) => {
-            (role.is_empty() || is_analyst).then(|| format!("alert {}", body["n"]))
-        }
-    };
-    if tenant == caller.tenant { parts.iter().filter_map(told).collect() } else { Vec::new() }
+    }
+
+    /// What somebody must see of it.
+    fn visible(&self, caller: &Identity) -> Vec<String> {
+        let is_analyst = caller.roles.highest() >= Role::Analyst;
+        let told = |part: &Shown| match part {
+            Shown::Event(event) => {
+                (event.get("min_role").is_none() || is_analyst).then(|| format!("event {}", event["n"]))
+            }
+            Shown::Alert(_, role, body) => {
+                (role.is_empty() || is_analyst).then(|| format!("alert {}", body["n"]))
+            }
+        };
+        let theirs = self.parts.iter().filter(|(tenant, _)| *tenant == caller.tenant);
+        theirs.filter_map(|(_, part)| told(part)).collect()
+    }
 }
 
 /// How far each client has come, in steps.
@@ -246,29 +278,30 @@ impl Restless {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_thousand_disconnects_lose_repeat_and_reorder_nothing() {
     let mut world = World::new();
-    let story = story(&mut Dice(1));
+    let (mut dice, mut next) = (Dice(1), 0);
+    let story: Vec<Told> = (0..STEPS).map(|_| Told::of(&mut dice, &mut next)).collect();
     let progress = Arc::new(Progress { steps: Mutex::new(vec![0; CLIENTS]), moved: Notify::new() });
     let mut clients = JoinSet::new();
     for number in 0..CLIENTS {
         let role = if number % 2 == 0 { Role::Viewer } else { Role::Analyst };
         let tenant = if number % 3 == 0 { THEM } else { US };
         let caller = caller(tenant, &format!("user {number}"), Roles::only(role));
-        let told = |(step, (tenant, parts)): (usize, &(TenantId, Vec<Shown>))| {
-            visible(&caller, *tenant, parts).into_iter().map(move |told| (step, told)).collect::<Vec<_>>()
+        let told = |(step, told): (usize, &Told)| {
+            told.visible(&caller).into_iter().map(move |told| (step, told)).collect::<Vec<_>>()
         };
         let expect = story.iter().enumerate().flat_map(told).collect();
         let id = world.follow(&caller).greeted().await.id();
         let (live, progress) = (Arc::clone(&world.live), Arc::clone(&progress));
         clients.spawn(Restless { live, progress, number, caller, expect, seen: Vec::new(), id }.run());
     }
-    for (step, (tenant, parts)) in story.iter().enumerate() {
+    for (step, told) in story.iter().enumerate() {
         while progress.slowest() + AHEAD < step {
             tokio::select! {
                 () = progress.moved.notified() => {}
                 Some(failed) = clients.join_next() => failed.unwrap(),
             }
         }
-        world.step(*tenant, parts);
+        told.publish(&mut world);
     }
     while let Some(ended) = clients.join_next().await {
         ended.unwrap();

@@ -52,7 +52,10 @@ pub struct Commit {
     pub clock: Arc<dyn Clock>,
     /// What became of records.
     pub ledger: Ledger,
-    /// Set to the cut of each checkpoint that is kept.
+    /// Where the newest checkpoint was cut.
+    pub cut: u64,
+    /// Set to the cut of the checkpoint before the newest: should the newest not read, a restart
+    /// begins there.
     pub released: Arc<AtomicU64>,
     /// Whether the store can be written.
     pub readiness: Readiness,
@@ -153,7 +156,8 @@ impl Commit {
             self.ledger.settle(tenant, processed, quarantined);
         }
         if let Some(checkpoint) = &stored.checkpoint {
-            self.released.store(checkpoint.position, Ordering::Relaxed);
+            self.released.store(self.cut, Ordering::Relaxed);
+            self.cut = checkpoint.position;
         }
         let now = self.clock.now();
         for (alert, taken_in) in &group.raised {

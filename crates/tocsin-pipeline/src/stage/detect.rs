@@ -107,7 +107,7 @@ impl Detect {
                 Step { position: frame.start, at: now, detections, ..Step::empty(frame.end) }
             }
             AcceptedBody::Events { batch, requests } => {
-                let mut matched = self.matching.step(batch);
+                let mut matched = self.matching.step(*batch);
                 let output = self.correlator.step(&mut matched);
                 telemetry::matched(
                     matched.matches.len() as u64,

@@ -48,7 +48,7 @@ pub enum AcceptedBody {
     /// Events.
     Events {
         /// The records, read; their offsets are places in the journal.
-        batch: EventBatch,
+        batch: Box<EventBatch>,
         /// Requests that may be repeated.
         requests: Vec<RequestMark>,
     },
@@ -179,7 +179,7 @@ impl Ingest {
             batch.raw.offsets =
                 OffsetRange { from: records_at, to: records_at + batch.raw.bytes.len() as u64 };
             recent.keep(tenant, &requests);
-            group.frames.push(Accepted { start, end, body: AcceptedBody::Events { batch, requests } });
+            group.frames.push(Accepted { start, end, body: AcceptedBody::Events { batch: Box::new(batch), requests } });
         }
     }
 

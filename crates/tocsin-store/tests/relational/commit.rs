@@ -1,7 +1,5 @@
 //! What a commit stores, what it leaves alone, and what a failed one leaves.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot set itself up fails")]
-
 use tocsin_core::batch::TenantId;
 use tocsin_core::offset::{PartitionId, Position};
 use tocsin_core::rule::Level;

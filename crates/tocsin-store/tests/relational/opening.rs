@@ -1,7 +1,5 @@
 //! Opening a data folder: made where it is missing, kept private, refused where it is not ours.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot set itself up fails")]
-
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;

@@ -83,7 +83,7 @@ impl Live {
             raw.backfill = true;
             end = raw.offsets.to;
             let start = raw.offsets.from;
-            let body = AcceptedBody::Events { batch: worker.decoder.decode(raw), requests: Vec::new() };
+            let body = AcceptedBody::Events { batch: Box::new(worker.decoder.decode(raw)), requests: Vec::new() };
             frames.push(Accepted { start, end, body });
         }
         for hours in [3, 6, 9] {

@@ -8,18 +8,15 @@ use metrics_exporter_prometheus::PrometheusBuilder;
 use tocsin_alert::Alert;
 use tocsin_api::live::{Hub, Live, LiveParts, Stored};
 use tocsin_api::{AlertsVersion, ApiParts, AppState, Listener, router, stop};
-use tocsin_core::batch::TenantId;
 use tocsin_core::detector::Emission;
 use tocsin_core::engine::EngineConfig;
 use tocsin_core::plan::Plan;
 use tocsin_core::time::Timestamp;
-use tocsin_pipeline::commit::StoreError;
-use tocsin_pipeline::journal::{Frame, Journal, RequestMark};
+use tocsin_pipeline::journal::{Frame, Journal};
 use tocsin_pipeline::ledger::Ledger;
 use tocsin_pipeline::readiness::Readiness;
 use tocsin_pipeline::stage::decode::SourcePlan;
 use tocsin_pipeline::stage::detect::CheckpointPlan;
-use tocsin_pipeline::stage::ingest::Remembered;
 use tocsin_pipeline::tenants::Tenants;
 use tocsin_pipeline::topology::{House, Parts, Past};
 use tocsin_store::journal::{Frames, JournalRecords, Options, Read, Writer as JournalWriter};
@@ -36,20 +33,6 @@ pub const JOURNAL_FOLDER: &str = "journal";
 
 /// Is told of each alert that arises.
 pub type OnAlert = Box<dyn FnMut(&Alert) + Send>;
-
-/// Requests that are stored, for the ingest stage.
-struct StoredRequests(Reader);
-
-impl Remembered for StoredRequests {
-    fn request(
-        &self,
-        tenant: TenantId,
-        key: &[u8; 16],
-        now: Timestamp,
-    ) -> Result<Option<RequestMark>, StoreError> {
-        self.0.request(tenant, key, now)
-    }
-}
 
 /// What lies in the data folder.
 struct Kept {
@@ -92,7 +75,7 @@ impl Server {
             journal: Box::new(kept.journal),
             records: Box::new(JournalRecords::new(&journal_folder)),
             store: Box::new(kept.writer),
-            remembered: Box::new(StoredRequests(kept.reader.clone())),
+            remembered: Box::new(kept.reader.clone()),
             publisher: version.ahead_of(Box::new(hub.publisher())),
             on_alert,
             checkpoints: CheckpointPlan {

@@ -8,11 +8,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, RandomState};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tocsin_testkit::sse::Client;
 
+use crate::server_alerts::{assert_same, canonical, id_of, standing};
 use crate::server_load::{Sent, numbers_in};
 use crate::server_support::{PATIENCE, Server, Start, key, token};
 use crate::support::Folder;
@@ -41,6 +42,9 @@ const POINTS: [(u16, u32); 13] = [
     (12, 1),
     (13, 1),
 ];
+
+/// How long after the last event alerts may take to settle.
+const SETTLING: Duration = Duration::from_secs(20);
 
 /// Kills at random in the short form.
 const KILLS: usize = 3;
@@ -100,9 +104,8 @@ impl Trial {
         let start = Start { config: CONFIG, ..Start::default() };
         let server = Server::start_with(&self.folder, &start);
         let ledger = server.at_rest(&self.token);
-        let stored = self.settled(&server);
-        let kept = self.journal();
-        let replayed = self.replayed();
+        let (kept, replayed) = (self.journal(), self.replayed());
+        let stored = self.settled(&server, &replayed);
         let (alerts, events) = self.streamed(&server, kept.len(), &replayed);
         server.stop();
 
@@ -112,32 +115,20 @@ impl Trial {
         assert!(!acknowledged.is_empty());
         assert_eq!(ledger["accepted"].as_u64().unwrap() as usize, kept.len());
         assert!(!replayed.is_empty());
-        assert_eq!(stored, replayed);
+        assert_same(&stored, &replayed);
         let once: BTreeSet<&String> = alerts.iter().collect();
         assert_eq!(once.len(), alerts.len(), "an alert was told twice");
         assert_eq!(events.len(), kept.len(), "events on the stream");
         assert_eq!(events.iter().copied().collect::<BTreeSet<u64>>(), kept);
     }
 
-    /// The alerts that stand, once none is provisional.
-    fn settled(&self, server: &Server) -> BTreeMap<String, String> {
+    /// The alerts that stand, once they are those of the replay, or cannot be expected to become so
+    /// any more.
+    fn settled(&self, server: &Server, replayed: &BTreeMap<String, Value>) -> BTreeMap<String, Value> {
+        let until = Instant::now() + SETTLING;
         server.wait_for("settled alerts", |server| {
-            let mut found = BTreeMap::new();
-            let mut path = "/api/v1/alerts?limit=1000".to_string();
-            loop {
-                let page = server.json(&path, &self.token);
-                for alert in page["items"].as_array().unwrap() {
-                    let stands = alert["superseded_by"].is_null() && alert["status"] != "withdrawn";
-                    if alert["provisional"] == true {
-                        return None;
-                    }
-                    if stands {
-                        found.insert(id_of(alert), canonical(alert.clone()).to_string());
-                    }
-                }
-                let Some(next) = page["next"].as_str() else { return Some(found) };
-                path = format!("/api/v1/alerts?limit=1000&cursor={next}");
-            }
+            let found = standing(server, &self.token);
+            (found == *replayed || Instant::now() > until).then_some(found)
         })
     }
 
@@ -147,7 +138,7 @@ impl Trial {
         &self,
         server: &Server,
         events: usize,
-        wanted: &BTreeMap<String, String>,
+        wanted: &BTreeMap<String, Value>,
     ) -> (Vec<String>, Vec<u64>) {
         let mut stream = follow(server, &self.token, Some(&self.first_id));
         let (mut alerts, mut numbers) = (Vec::new(), Vec::new());
@@ -183,11 +174,11 @@ impl Trial {
     }
 
     /// The alerts of a replay of the journal.
-    fn replayed(&self) -> BTreeMap<String, String> {
+    fn replayed(&self) -> BTreeMap<String, Value> {
         let replay = self.folder.run(&["replay", "--journal", "data", "--json"]);
         assert_eq!(replay.code, 0, "{}", replay.err);
         let alerts = replay.out.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-        alerts.map(|alert| (id_of(&alert), canonical(alert).to_string())).collect()
+        alerts.map(|alert| (id_of(&alert), canonical(alert))).collect()
     }
 }
 
@@ -196,24 +187,6 @@ fn follow(server: &Server, token: &str, from: Option<&str>) -> Client {
     let mut headers = vec![("Authorization", bearer.as_str())];
     headers.extend(from.map(|id| ("Last-Event-ID", id)));
     Client::open(server.address(), "/events/security", &headers, PATIENCE).unwrap()
-}
-
-fn id_of(alert: &Value) -> String {
-    alert["alert_id"].as_str().unwrap().to_string()
-}
-
-/// Without what depends on place and arrival.
-fn canonical(value: Value) -> Value {
-    match value {
-        Value::Object(map) => {
-            let keep = |(key, _): &(String, Value)| !matches!(key.as_str(), "event_id" | "processed_at");
-            let sorted: BTreeMap<String, Value> =
-                map.into_iter().filter(keep).map(|(key, value)| (key, canonical(value))).collect();
-            sorted.into_iter().collect::<serde_json::Map<_, _>>().into()
-        }
-        Value::Array(list) => list.into_iter().map(canonical).collect(),
-        other => other,
-    }
 }
 
 #[test]
