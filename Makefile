@@ -1,6 +1,7 @@
-# make demo    builds Tocsin and scans the recording of an attack
-# make test    everything that must hold before a change goes in
-# make bench   Tocsin beside a peer and the limits of the machine, written to bench/REPORT.md
+# make demo         builds Tocsin, runs its server, and lets a recorded attack happen now
+# make test         everything that must hold before a change goes in
+# make crash-test   the long form of the kills: at every numbered point, then 50 at random
+# make bench        Tocsin beside a peer and the limits of the machine, written to bench/REPORT.md
 # Each does its own set-up (scripts/setup.sh).
 
 SHELL := /bin/bash
@@ -8,15 +9,15 @@ export TOCSIN_TOOLS ?= $(CURDIR)/.tools
 export PATH := $(TOCSIN_TOOLS)/bin:$(PATH):$(HOME)/.cargo/bin
 
 TOCSIN := cargo run --quiet --locked --package tocsin --
-DEMO := demo/recording
+PAGE_TESTS := $(wildcard crates/tocsin-api/page-tests/*.test.mjs)
 
-.PHONY: demo test bench
+.PHONY: demo test crash-test bench
 
+# On a terminal the server runs on when the recording has ended; elsewhere it ends with a summary.
 demo:
 	@scripts/setup.sh
 	@cargo build --locked --profile quick --package tocsin
-	@cargo run --quiet --locked --profile quick --package tocsin -- \
-	    scan $(DEMO)/auth.log.gz $(DEMO)/access.log.gz --as-of "$$(cat $(DEMO)/as_of)" --table
+	@cargo run --quiet --locked --profile quick --package tocsin -- demo $$([[ -t 1 ]] || echo --once)
 
 test:
 	@scripts/setup.sh tests
@@ -25,8 +26,14 @@ test:
 	cargo deny --locked check --hide-inclusion-graph licenses bans sources
 	cargo xtask tidy
 	cargo test --quiet --locked --workspace
+	@if command -v node >/dev/null; then node --test $(PAGE_TESTS); \
+	else echo "skipped: the page's own tests need node"; fi
 	$(TOCSIN) check rules
 	$(TOCSIN) test rules
+
+crash-test:
+	@scripts/setup.sh
+	TOCSIN_CRASH_KILLS=50 cargo test --quiet --locked --package tocsin --test cli server_crash -- --nocapture
 
 bench:
 	@scripts/setup.sh

@@ -30,6 +30,13 @@ packages() {
     apt-get -qq install --no-install-recommends -y "${missing[@]}" >/dev/null
 }
 
+# What a test can do without, and says so.
+wanted() {
+    if have strace || [[ $(id -u) != 0 ]] || ! have apt-get; then return; fi
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get -qq install --no-install-recommends -y strace >/dev/null || echo "setup: no strace" >&2
+}
+
 rust() {
     have cargo || fail "missing: cargo" "install Rust $CARGO_MIN or newer from https://rustup.rs"
     local version
@@ -58,4 +65,5 @@ if [[ ${1:-} == tests ]]; then
     component fmt rustfmt
     component clippy clippy
     cargo_deny
+    wanted
 fi

@@ -15,7 +15,8 @@ use std::time::{Duration, Instant, SystemTime};
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use tocsin_core::time::Timestamp;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use crate::http::{Connection, Length};
@@ -163,8 +164,8 @@ fn untimed(line: &str) -> Option<String> {
 
 /// Follows the stream; gives the numbers of the alerts of this run as they come, once the stream is
 /// open.
-async fn follow(load: &Load, run: u128) -> Result<mpsc::Receiver<(usize, Instant)>> {
-    let (noted, seen) = mpsc::channel(SEEN_WAITING_MAX);
+async fn follow(load: &Load, run: u128) -> Result<Receiver<(usize, Instant)>> {
+    let (noted, seen) = channel(SEEN_WAITING_MAX);
     let (opened, open) = oneshot::channel();
     let (address, token) = (load.address, load.token.clone());
     tokio::spawn(async move {
@@ -190,7 +191,7 @@ async fn subscribe(address: SocketAddr, token: &str) -> Result<(Connection, Leng
 }
 
 /// Reads until the stream ends or nobody listens any more. What is not seen is reported.
-async fn read(mut connection: Connection, length: Length, run: u128, noted: mpsc::Sender<(usize, Instant)>) {
+async fn read(mut connection: Connection, length: Length, run: u128, noted: Sender<(usize, Instant)>) {
     let mut reader = sse::Reader::default();
     loop {
         let bytes = match length {
@@ -202,10 +203,10 @@ async fn read(mut connection: Connection, length: Length, run: u128, noted: mpsc
             return;
         }
         for event in reader.feed(&bytes).iter().filter(|event| event.name == "alert") {
-            if let Some(number) = marked(&event.data, run) {
-                if noted.send((number, at)).await.is_err() {
-                    return;
-                }
+            if let Some(number) = marked(&event.data, run)
+                && noted.send((number, at)).await.is_err()
+            {
+                return;
             }
         }
     }

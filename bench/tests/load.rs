@@ -1,6 +1,8 @@
 //! The load client against a small server that takes every body and raises an alert for each marked
 //! event, over a stream in chunks cut at odd places.
 
+#![expect(clippy::unwrap_used, reason = "a server that cannot play its part fails the test")]
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,19 +10,20 @@ use std::time::Duration;
 use tocsin_bench::load::{Load, run};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::Mutex;
+use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 const KEY: &str = "a-key";
 const TOKEN: &str = "a-token";
 
 /// Where alerts are read from by the one stream.
-type Alerts = Arc<Mutex<mpsc::Receiver<String>>>;
+type Alerts = Arc<Mutex<Receiver<String>>>;
 
 /// A server that answers bodies with this status and skips the alert of this body.
 async fn fake(status: &'static str, skipped: usize) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let (raise, alerts) = mpsc::channel(1_000);
+    let (raise, alerts) = channel(1_000);
     let alerts: Alerts = Arc::new(Mutex::new(alerts));
     tokio::spawn(async move {
         loop {
@@ -35,7 +38,7 @@ async fn serve(
     stream: TcpStream,
     status: &'static str,
     skipped: usize,
-    raise: mpsc::Sender<String>,
+    raise: Sender<String>,
     alerts: Alerts,
 ) {
     let mut stream = BufReader::new(stream);

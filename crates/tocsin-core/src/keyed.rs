@@ -18,10 +18,10 @@ use smallvec::SmallVec;
 use crate::batch::TenantId;
 use crate::detection::{Detection, Evidence, Phase};
 use crate::detector::{DetectorShard, Emission, SnapshotError, StepContext, Usage};
-use crate::limits::{EVIDENCE_IDS_MAX, PENDING_ENTRIES_MAX};
+use crate::episode::{Claim, Episode};
+use crate::limits::PENDING_ENTRIES_MAX;
 use crate::machine::{Contributing, Entries, Entry, Machine, insert_sorted};
 use crate::matcher::RuleIdx;
-use crate::offset::Position;
 use crate::orphans::Orphans;
 use crate::signal::{Signal, Signals};
 use crate::time::{Span, Timestamp};
@@ -34,28 +34,6 @@ const KEY_BYTES_INLINE: usize = 24;
 
 /// The bucket of a key that stands in none.
 const NO_BUCKET: i64 = i64::MIN;
-
-/// An alert in the making: [t0, end) of one key.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct Episode {
-    t0: Timestamp,
-    end: Timestamp,
-    completing: Position,
-    first_seen: Timestamp,
-    last_seen: Timestamp,
-    count: u64,
-    in_window: u64,
-    evidence: Vec<Evidence>,
-    late: bool,
-    changed: bool,
-}
-
-/// What a provisional detection said, to notice when it no longer holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Claim {
-    t0: Timestamp,
-    completing: Position,
-}
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct KeyState<S> {
@@ -355,61 +333,6 @@ fn deadline<S>(state: &KeyState<S>, span: Span, context: &StepContext) -> i64 {
         _ => waiting.unwrap_or_else(|| state.newest.plus(span).0.max(ended)),
     };
     due.min(i64::MAX - (1 << (WHEEL_SHIFT + 1)))
-}
-
-impl Episode {
-    fn open(t0: Timestamp, length: Span, completing: Position, in_window: u64, entries: &[Entry]) -> Episode {
-        let mut episode = Episode {
-            t0,
-            end: t0.plus(length),
-            completing,
-            first_seen: t0,
-            last_seen: t0,
-            count: 0,
-            in_window,
-            evidence: Vec::new(),
-            late: false,
-            changed: true,
-        };
-        episode.extend(entries);
-        episode
-    }
-
-    fn extend(&mut self, entries: &[Entry]) {
-        for entry in entries {
-            self.count += u64::from(entry.weight);
-            self.first_seen = self.first_seen.min(entry.time);
-            self.last_seen = self.last_seen.max(entry.time);
-            if self.evidence.len() < EVIDENCE_IDS_MAX {
-                let (time, ingest, position) = (entry.time, entry.ingest(), entry.position);
-                self.evidence.push(Evidence { time, ingest, position });
-            }
-            self.changed = true;
-        }
-    }
-
-    fn detection(self, rule: RuleIdx, tenant: TenantId, key: &[u8], phase: Phase) -> Detection {
-        Detection {
-            tenant,
-            rule,
-            key: key.into(),
-            phase,
-            t0: self.t0,
-            completing: self.completing,
-            first_seen: self.first_seen,
-            last_seen: self.last_seen,
-            count: self.count,
-            in_window: self.in_window,
-            evidence: self.evidence,
-            late: self.late,
-        }
-    }
-}
-
-impl Claim {
-    fn detection(self, rule: RuleIdx, tenant: TenantId, key: &[u8], phase: Phase) -> Detection {
-        Episode::open(self.t0, Span(0), self.completing, 0, &[]).detection(rule, tenant, key, phase)
-    }
 }
 
 impl<M: Machine> DetectorShard for Keyed<M> {

@@ -15,6 +15,7 @@ pub mod decoder;
 pub mod detection;
 pub mod detector;
 pub mod engine;
+mod episode;
 pub mod field;
 pub mod key;
 pub mod keyed;

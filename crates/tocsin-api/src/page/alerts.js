@@ -59,7 +59,7 @@ class Row {
     setText(this.title, String(alert.title ?? "An alert without a title"));
     setText(this.message, String(alert.message ?? ""));
     this.marks.replaceChildren(...marksOf(alert).map(markLabel), ...stateWords);
-    setWhen(this.when, alert.last_seen ?? alert.timestamp);
+    setWhen(this.when, alert.timestamp);
     setText(this.count, `${alert.approximate ? "about " : ""}${Number(alert.count ?? 1).toLocaleString()} ×`);
     this.count.title = `${alert.count ?? 1} events`;
     setText(this.rule, String(alert.rule.id ?? spoken(alert.type)));

@@ -7,7 +7,7 @@ use anyhow::Context;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use tocsin_alert::Alert;
 use tocsin_api::live::{Hub, Live, LiveParts, Stored};
-use tocsin_api::{AlertsVersion, ApiParts, AppState, Listener, router, stop};
+use tocsin_api::{AlertsVersion, ApiConfig, ApiParts, AppState, Listener, router, stop};
 use tocsin_core::detector::Emission;
 use tocsin_core::engine::EngineConfig;
 use tocsin_core::plan::Plan;
@@ -46,6 +46,14 @@ struct Kept {
     resume_key: [u8; 32],
 }
 
+/// What shows things: subscribers, and answers that are dropped when something changes.
+struct Shown {
+    hub: Arc<Hub>,
+    version: AlertsVersion,
+    readiness: Readiness,
+    ledger: Ledger,
+}
+
 impl Server {
     /// Opens the data folder and the port, rebuilds state, starts the stages.
     ///
@@ -56,79 +64,84 @@ impl Server {
             format!("{} cannot be listened on: choose another with --listen", plan.listen)
         })?;
         let kept = open(plan)?;
-        let rules = rules(plan, kept.seed)?;
-        let ledger = Ledger::resume(kept.reader.ledgers()?);
-        let readiness = Readiness::default();
-        let hub = Hub::new(kept.past.committed);
-        let version = AlertsVersion::default();
+        let shown = Shown {
+            hub: Hub::new(kept.past.committed),
+            version: AlertsVersion::default(),
+            readiness: Readiness::default(),
+            ledger: Ledger::resume(kept.reader.ledgers()?),
+        };
         let (stop, stopping) = stop();
         let metrics = PrometheusBuilder::new().install_recorder().context("metrics")?;
-        let journal_folder = plan.data.join(JOURNAL_FOLDER);
-        let house = House::start(Parts {
-            plan: rules,
-            engine: engine(plan),
-            format: plan.http.format.map(str::to_string),
-            source: SourcePlan { backfill: plan.http.backfill, as_of: plan.http.as_of },
-            tenants: kept.tenants.clone(),
-            ledger: ledger.clone(),
-            readiness: readiness.clone(),
-            journal: Box::new(kept.journal),
-            records: Box::new(JournalRecords::new(&journal_folder)),
-            store: Box::new(kept.writer),
-            remembered: Box::new(kept.reader.clone()),
-            publisher: version.ahead_of(Box::new(hub.publisher())),
-            on_alert,
-            checkpoints: CheckpointPlan {
-                bytes: plan.store.checkpoint_bytes,
-                interval: plan.store.checkpoint_interval,
-            },
-            past: kept.past,
-        })?;
-        let found = house.recovered;
-        tracing::debug!(
-            frames = found.frames,
-            events = found.events,
-            unsettled = found.unsettled,
-            "state rebuilt"
-        );
-        let (intake, stages) = house.split();
-        let mut config = plan.api.clone();
-        if config.auth.secret.is_empty() {
-            config.auth.secret = JwtSecret::of_folder(&plan.data)?.as_bytes().to_vec();
-        }
-        let history = Stored::new(&journal_folder, kept.reader.clone(), kept.tenants.clone());
-        let live = Arc::new(Live::new(LiveParts {
-            hub,
-            history: Arc::new(history),
+        let journal = plan.data.join(JOURNAL_FOLDER);
+        let (reader, keys, tenants) = (kept.reader.clone(), kept.keys.clone(), kept.tenants.clone());
+        let resume_key = kept.resume_key;
+        let (intake, stages) = start(plan, kept, &shown, on_alert)?.split();
+        let config = api_config(plan)?;
+        let live = Live::new(LiveParts {
+            hub: shown.hub,
+            history: Arc::new(Stored::new(&journal, reader.clone(), tenants.clone())),
             config: config.stream.clone(),
-            resume_key: kept.resume_key,
-            stopping: stopping.clone(),
-        }));
-        let state = AppState::new(ApiParts {
-            config: config.clone(),
-            keys: kept.keys.clone(),
-            tenants: kept.tenants.clone(),
-            store: kept.reader,
-            alerts_version: version,
-            intake,
-            ledger: ledger.clone(),
-            readiness,
-            metrics: Some(metrics),
-            live,
+            resume_key,
             stopping: stopping.clone(),
         });
-        Ok(Server {
-            listener,
-            router: router(state),
-            limits: config.limits,
-            stages,
-            keys: kept.keys,
-            tenants: kept.tenants,
-            ledger,
-            stop,
-            stopping,
-        })
+        let limits = config.limits.clone();
+        let state = AppState::new(ApiParts {
+            config,
+            keys: keys.clone(),
+            tenants: tenants.clone(),
+            store: reader,
+            alerts_version: shown.version,
+            intake,
+            ledger: shown.ledger.clone(),
+            readiness: shown.readiness,
+            metrics: Some(metrics),
+            live: Arc::new(live),
+            stopping: stopping.clone(),
+        });
+        let router = router(state);
+        Ok(Server { listener, router, limits, stages, keys, tenants, ledger: shown.ledger, stop, stopping })
     }
+}
+
+/// Rebuilds state and starts the stages.
+fn start(plan: &RunPlan, kept: Kept, shown: &Shown, on_alert: OnAlert) -> anyhow::Result<House> {
+    let house = House::start(Parts {
+        plan: rules(plan, kept.seed)?,
+        engine: engine(plan),
+        format: plan.http.format.map(str::to_string),
+        source: SourcePlan { backfill: plan.http.backfill, as_of: plan.http.as_of },
+        tenants: kept.tenants,
+        ledger: shown.ledger.clone(),
+        readiness: shown.readiness.clone(),
+        journal: Box::new(kept.journal),
+        records: Box::new(JournalRecords::new(&plan.data.join(JOURNAL_FOLDER))),
+        store: Box::new(kept.writer),
+        remembered: Box::new(kept.reader),
+        publisher: shown.version.ahead_of(Box::new(shown.hub.publisher())),
+        on_alert,
+        checkpoints: CheckpointPlan {
+            bytes: plan.store.checkpoint_bytes,
+            interval: plan.store.checkpoint_interval,
+        },
+        past: kept.past,
+    })?;
+    let found = house.recovered;
+    tracing::debug!(
+        frames = found.frames,
+        events = found.events,
+        unsettled = found.unsettled,
+        "state rebuilt"
+    );
+    Ok(house)
+}
+
+/// The HTTP side as configured; without a secret of its own it gets that of the data folder.
+fn api_config(plan: &RunPlan) -> anyhow::Result<ApiConfig> {
+    let mut config = plan.api.clone();
+    if config.auth.secret.is_empty() {
+        config.auth.secret = JwtSecret::of_folder(&plan.data)?.as_bytes().to_vec();
+    }
+    Ok(config)
 }
 
 /// How the engine treats time.

@@ -19,6 +19,7 @@ mod server_load;
 mod server_resume;
 mod server_scan;
 mod server_support;
+mod server_trace;
 mod support;
 mod test_command;
 mod verify;
