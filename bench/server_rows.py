@@ -16,8 +16,8 @@ from serving import Bare, Rsigma, Tocsin, press, scratch, wrk
 BODY_EVENTS = 1_000
 BODIES = 50
 WINDOWS_BODY_EVENTS = 500
-# Few and many; the goals are judged by the last.
-LOG_CONNECTIONS = (8, 256)
+# Few, and what the goals are judged by.
+LOG_CONNECTIONS = (8, 64)
 ALERT_EVERY = 4
 MEMORY_FOLDER = Path("/dev/shm")
 # Room for everything a run accepts, and no lines but complaints.

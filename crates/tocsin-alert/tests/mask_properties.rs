@@ -3,6 +3,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use proptest::array::uniform8;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
@@ -70,8 +71,7 @@ fn four() -> impl Strategy<Value = String> {
 
 fn six() -> impl Strategy<Value = String> {
     let group = prop_oneof![Just(0), any::<u16>()];
-    (vec(group, 8), 0..7_u8, 0x2000..0x3fff_u16).prop_map(|(groups, spelling, first)| {
-        let mut segments: [u16; 8] = groups.try_into().unwrap();
+    (uniform8(group), 0..7_u8, 0x2000..0x3fff_u16).prop_map(|(mut segments, spelling, first)| {
         segments[0] = first;
         let address = Ipv6Addr::from(segments);
         let full = segments.map(|segment| format!("{segment:04x}")).join(":");

@@ -9,7 +9,7 @@
 //! ```
 //!
 //! [`serve`] owns connections and their patience, [`auth`] says who is calling, [`body`] receives
-//! what they send, [`routes`] has a file per endpoint, [`live`] the streams, [`page`] what people look at.
+//! what they send, [`routes`] has a file per endpoint, [`live`] the streams, [`page`] what people see.
 //! Nothing here writes a store: what people do goes in through the intake.
 
 pub mod auth;

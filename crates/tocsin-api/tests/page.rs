@@ -11,10 +11,10 @@ const FILE_BYTES_MAX: usize = 256 * 1024;
 
 async fn get(path: &str) -> (StatusCode, HeaderMap, String) {
     let routes: Router = page::routes();
-    let request = Request::get(path).body(Body::empty()).unwrap();
-    let (parts, body) = routes.oneshot(request).await.unwrap().into_parts();
-    let bytes = to_bytes(body, FILE_BYTES_MAX).await.unwrap();
-    (parts.status, parts.headers, String::from_utf8(bytes.to_vec()).unwrap())
+    let request = Request::get(path).body(Body::empty()).expect("the path is a valid one");
+    let (parts, body) = routes.oneshot(request).await.expect("a route does not fail").into_parts();
+    let bytes = to_bytes(body, FILE_BYTES_MAX).await.expect("the file is in memory");
+    (parts.status, parts.headers, String::from_utf8(bytes.to_vec()).expect("the file is text"))
 }
 
 /// What stands between a beginning and the next quote, everywhere in a text.

@@ -14,6 +14,15 @@ pub enum Framing {
 /// Bytes looked at to tell pretty-printed JSON from JSON lines.
 const SNIFF_BYTES_MAX: usize = 64 << 10;
 
+/// What some editors begin a file with.
+pub const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+
+/// The bytes of an input without the mark it may begin with.
+#[must_use]
+pub fn without_mark(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes)
+}
+
 impl Framing {
     /// The framing an input calls for by its first bytes: a JSON stream if they begin an array of
     /// JSON values, or an object that goes on over several lines; lines for all else. A first line
@@ -21,7 +30,7 @@ impl Framing {
     #[must_use]
     pub fn recognise(first: &[u8]) -> Framing {
         let first = &first[..first.len().min(SNIFF_BYTES_MAX)];
-        let text = first.trim_ascii_start();
+        let text = without_mark(first).trim_ascii_start();
         let stream = match text.first() {
             Some(b'[') => begins_array(&text[1..]),
             Some(b'{') => goes_on_over_lines(text),

@@ -6,7 +6,7 @@ use tocsin_core::batch::{RawBatch, TenantId};
 use tocsin_core::limits::RECORD_BYTES_MAX;
 use tocsin_core::offset::{OffsetRange, PartitionId};
 use tocsin_core::time::Timestamp;
-use tocsin_decode::framing::{Framing, JsonCutter, cut_lines, line};
+use tocsin_decode::framing::{BYTE_ORDER_MARK, Framing, JsonCutter, cut_lines, line};
 
 use crate::source::Source;
 use crate::unusable;
@@ -16,8 +16,6 @@ pub const BATCH_BYTES: usize = 256 << 10;
 
 /// Bytes asked of a source at once.
 const READ_BYTES: usize = 256 << 10;
-
-const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 const NOT_CLOSED: &str = "the JSON array is not closed; the input may be cut off";
 

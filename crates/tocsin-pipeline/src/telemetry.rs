@@ -1,23 +1,9 @@
-//! What the stages count for `/metrics`: per batch, never per event, and never by tenant.
+//! What the stages count for `/metrics`: per batch, never per event, and never by tenant. What became
+//! of records stands in the ledger.
 
 use std::time::Duration;
 
 use metrics::{counter, gauge, histogram};
-
-/// Records that came, by submission.
-pub fn received(records: u64) {
-    counter!("tocsin_events_received_total").increment(records);
-}
-
-/// Records that were turned away.
-pub fn rejected(reason: &str, records: u64) {
-    counter!("tocsin_events_rejected_total", "reason" => reason.to_string()).increment(records);
-}
-
-/// Accepted records that could not be read.
-pub fn quarantined(records: u64) {
-    counter!("tocsin_events_quarantined_total").increment(records);
-}
 
 /// A decoder failed on a batch, which was turned away.
 pub fn decoder_failed() {

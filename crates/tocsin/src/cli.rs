@@ -334,9 +334,14 @@ pub enum TokenAction {
   tocsin token create --user ann --tenant default --role analyst
   tocsin token create --user ann --tenant acme --role analyst,legal --ttl 15m --json
 
-Signed with TOCSIN_AUTH__JWT_SECRET or JWT_SECRET where one is set, else with the data folder's own secret.
+Signed as the server reads it: with TOCSIN_AUTH__JWT_SECRET or JWT_SECRET where one is set, else with the secret file
+of the configuration, else with the data folder's own secret.
 Exit status: 0 fine, 2 wrong usage, 3 the secret or the store failed.")]
 pub struct TokenCreateArgs {
+    /// Configuration file of the server, where it has one.
+    #[arg(short, long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
     /// Whom it stands for.
     #[arg(long, value_name = "USER")]
     pub user: String,

@@ -38,13 +38,13 @@ pub(super) enum Start {
 
 /// An open connection.
 pub(super) struct Connection {
-    pub(super) live: Arc<Live>,
-    pub(super) viewer: Viewer,
-    pub(super) tag: Tag,
-    pub(super) expires: Option<Instant>,
-    pub(super) out: mpsc::Sender<Bytes>,
+    live: Arc<Live>,
+    viewer: Viewer,
+    tag: Tag,
+    expires: Option<Instant>,
+    out: mpsc::Sender<Bytes>,
     /// Held for as long as the connection lives.
-    pub(super) _slot: Slot,
+    _slot: Slot,
     stopping: Stopping,
     next_beat: Instant,
     chunk: Vec<u8>,

@@ -126,7 +126,8 @@ pub fn lines(name: &'static str, data: &impl Display) -> Bytes {
 
 #[cfg(test)]
 mod tests {
-    use tocsin_core::batch::RecordSpan;
+    use tocsin_core::batch::{RecordSpan, TenantId};
+    use tocsin_pipeline::commit::ChangeKind;
 
     use super::*;
 
@@ -161,8 +162,8 @@ mod tests {
         let unreadable = Change {
             position: 1,
             ordinal: 1,
-            tenant: tocsin_core::batch::TenantId(1),
-            kind: tocsin_pipeline::commit::ChangeKind::Raised,
+            tenant: TenantId(1),
+            kind: ChangeKind::Raised,
             alert_id: "a1".to_string(),
             min_role: MinRole::default(),
             at: Timestamp(0),

@@ -31,6 +31,8 @@ pub struct Guard {
     /// Set once our side is closed: until when the peer is read on.
     lingering: Option<Instant>,
     lingered_bytes: usize,
+    /// The connection was cut: whoever still asks is told so, and it is not counted again.
+    is_cut: bool,
 }
 
 impl Guard {
@@ -46,6 +48,7 @@ impl Guard {
             stall_patience: limits.stall_patience,
             lingering: None,
             lingered_bytes: 0,
+            is_cut: false,
         }
     }
 
@@ -53,7 +56,7 @@ impl Guard {
     /// it may not.
     fn awaited(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         match self.turns.deadline() {
-            Some(deadline) if self.reading.rings(cx, deadline) => Err(cut("silent")),
+            Some(deadline) if self.reading.rings(cx, deadline) => Err(self.cut("silent")),
             _ => Ok(()),
         }
     }
@@ -66,16 +69,18 @@ impl Guard {
         }
         let since = *self.stalled.get_or_insert_with(Instant::now);
         if self.writing.rings(cx, since + self.stall_patience) {
-            return Poll::Ready(Err(cut("stalled")));
+            return Poll::Ready(Err(self.cut("stalled")));
         }
         Poll::Pending
     }
-}
 
-/// The error of a connection that is cut, counted.
-fn cut(reason: &'static str) -> io::Error {
-    metrics::counter!("tocsin_http_connections_cut_total", "reason" => reason).increment(1);
-    io::Error::new(ErrorKind::TimedOut, reason)
+    /// The error of a connection that is cut, counted.
+    fn cut(&mut self, reason: &'static str) -> io::Error {
+        if !std::mem::replace(&mut self.is_cut, true) {
+            metrics::counter!("tocsin_http_connections_cut_total", "reason" => reason).increment(1);
+        }
+        io::Error::new(ErrorKind::TimedOut, reason)
+    }
 }
 
 impl AsyncRead for Guard {

@@ -21,8 +21,11 @@ async fn nothing_is_lost_or_repeated_over_a_pause() {
     assert_eq!(client.told(2).await, ["event 1", "alert 1"]);
     let id = client.id();
     drop(client);
-    for step in 2..100 {
-        world.step(if step % 2 == 0 { US } else { THEM }, &[event(step), event(1_000 + step), alert(step)]);
+    for step in 2..100_usize {
+        world.step(
+            if step.is_multiple_of(2) { US } else { THEM },
+            &[event(step), event(1_000 + step), alert(step)],
+        );
     }
     let mut back = world.resume(&ann(), Some(&id));
     let expect: Vec<String> = (2..100)
@@ -283,8 +286,8 @@ async fn a_thousand_disconnects_lose_repeat_and_reorder_nothing() {
     let progress = Arc::new(Progress { steps: Mutex::new(vec![0; CLIENTS]), moved: Notify::new() });
     let mut clients = JoinSet::new();
     for number in 0..CLIENTS {
-        let role = if number % 2 == 0 { Role::Viewer } else { Role::Analyst };
-        let tenant = if number % 3 == 0 { THEM } else { US };
+        let role = if number.is_multiple_of(2) { Role::Viewer } else { Role::Analyst };
+        let tenant = if number.is_multiple_of(3) { THEM } else { US };
         let caller = caller(tenant, &format!("user {number}"), Roles::only(role));
         let told = |(step, told): (usize, &Told)| {
             told.visible(&caller).into_iter().map(move |told| (step, told)).collect::<Vec<_>>()

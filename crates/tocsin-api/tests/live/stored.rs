@@ -71,7 +71,8 @@ impl Folder {
         self.journal.sync().unwrap();
         raw.offsets = OffsetRange { from: at.records_at, to: at.end };
         let position = raw.position(events as u32 - 1).offset();
-        let changes = if number % 3 == 0 { vec![change(tenant, position, number)] } else { Vec::new() };
+        let changes =
+            if number.is_multiple_of(3) { vec![change(tenant, position, number)] } else { Vec::new() };
         let group = CommitGroup { end: at.end, changes: changes.clone(), ..CommitGroup::default() };
         self.store.commit(&group).unwrap();
         self.publisher.publish(&[PublishedStep { tenant, position, raw: Some(Arc::new(raw)), changes }]);
@@ -119,10 +120,10 @@ impl Folder {
         for number in 0..24 {
             let tenant = if number % 4 == 1 { self.them } else { self.us };
             self.step(tenant, number, 1 + number % 3);
-            if number % 5 == 0 {
+            if number.is_multiple_of(5) {
                 self.tick();
             }
-            let told = 1 + number % 3 + usize::from(number % 3 == 0);
+            let told = 1 + number % 3 + usize::from(number.is_multiple_of(3));
             for _ in 0..if tenant == self.us { told } else { 0 } {
                 let before = client.id();
                 // A chunk may hold several events: the id before each is that of the one before it.

@@ -1,6 +1,6 @@
 //! Heartbeats, and the ways a stream ends. The clock is the test's.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use tocsin_api::auth::Identity;
 use tokio::time::Instant;
@@ -40,13 +40,13 @@ async fn a_heartbeat_moves_the_place_past_what_others_sent() {
 #[tokio::test(start_paused = true)]
 async fn the_stream_ends_with_the_credential() {
     let mut world = World::new();
-    let expires = Some(unix_seconds() + 100);
+    let expires = Some(unix_seconds() + 50);
     let mut client = world.follow(&Identity { expires, ..ann() }).greeted().await;
     world.step(US, &[event(1)]);
     assert_eq!(client.told(1).await, ["event 1"]);
     let begun = Instant::now();
     assert_eq!(client.next().await, None);
-    assert!(Duration::from_secs(95) < begun.elapsed() && begun.elapsed() <= Duration::from_secs(101));
+    assert!((45..=50).contains(&begun.elapsed().as_secs()));
     world.step(US, &[event(2)]);
     let mut back = world.resume(&ann(), Some(&client.id()));
     assert_eq!(back.told(1).await, ["event 2"]);

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
@@ -15,9 +16,13 @@ use tocsin_core::offset::OffsetRange;
 use tocsin_core::time::Timestamp;
 use tocsin_pipeline::commit::{Change, ChangeKind, Publish, PublishedStep, StoreError};
 use tocsin_testkit::sse::{Lint, Message};
+use tokio::time::timeout;
 
 pub const US: TenantId = TenantId(1);
 pub const THEM: TenantId = TenantId(2);
+
+/// Longer than anything here takes: what does not come by then never will.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Batches a page of the history holds: few, so that catching up takes many.
 const PAGE_BATCHES: usize = 3;
@@ -263,11 +268,8 @@ impl Client {
 
     /// The next event; `None` at the stream's end.
     pub async fn next(&mut self) -> Option<Message> {
-        while self.waiting.is_empty() {
-            if !self.read().await {
-                return None;
-            }
-        }
+        let more = async { while self.waiting.is_empty() && self.read().await {} };
+        assert!(timeout(PATIENCE, more).await.is_ok(), "nothing came behind {}", self.id());
         self.waiting.pop_front()
     }
 

@@ -112,6 +112,7 @@ impl Machine for Consecutive {
 
 #[cfg(test)]
 mod tests {
+    use tocsin_core::machine::DelayMs;
     use tocsin_core::offset::Position;
 
     use super::*;
@@ -131,7 +132,7 @@ mod tests {
             };
             let time = Timestamp(second as i64 * 1_000_000_000);
             let position = Position::default();
-            let entry = Entry { time, position, ingest_delay_ms: 0, role, weight: 1 };
+            let entry = Entry { time, position, delay: DelayMs::default(), role, weight: 1 };
             if machine.advance(&mut run, &entry) {
                 got.push(second as i64);
             }

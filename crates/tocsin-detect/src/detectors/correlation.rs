@@ -78,13 +78,14 @@ impl Machine for EventCount {
 
 #[cfg(test)]
 mod tests {
+    use tocsin_core::machine::DelayMs;
     use tocsin_core::offset::Position;
 
     use super::*;
 
     fn entry(seconds: i64, weight: u32) -> Entry {
         let time = Timestamp(seconds * 1_000_000_000);
-        Entry { time, position: Position::default(), ingest_delay_ms: 0, role: 0, weight }
+        Entry { time, position: Position::default(), delay: DelayMs::default(), role: 0, weight }
     }
 
     /// Runs a correlation over (second, weight) pairs; gives the seconds at which it holds.

@@ -164,7 +164,6 @@ impl Commit {
             telemetry::raised(Duration::from_nanos(now.0.saturating_sub(taken_in.0).max(0) as u64));
             (self.on_alert)(alert);
         }
-        telemetry::quarantined(group.steps.iter().map(|step| step.quarantined).sum());
         telemetry::committed(group.events, group.begun.elapsed());
         let shown: Vec<PublishedStep> = group
             .steps

@@ -12,7 +12,7 @@ use crossbeam_channel::RecvTimeoutError;
 use tocsin_core::batch::{EventBatch, Quarantined, RawBatch, Reason, RecordSpan, TenantId};
 use tocsin_core::decoder::Decoder;
 use tocsin_core::time::Timestamp;
-use tocsin_decode::framing::{JsonCutter, cut_lines, line};
+use tocsin_decode::framing::{JsonCutter, cut_lines, line, without_mark};
 use tokio::sync::oneshot;
 
 use crate::channel::Sender;
@@ -232,6 +232,7 @@ fn add(batch: &mut Forming, start: usize, shape: BodyShape, mut sent: Sent) {
 }
 
 fn cut(bytes: &[u8], start: usize, shape: BodyShape, records: &mut Vec<RecordSpan>) {
+    let start = bytes.len() - without_mark(&bytes[start..]).len();
     let rest = match shape {
         BodyShape::One => start,
         BodyShape::Lines => cut_lines(bytes, start, records),

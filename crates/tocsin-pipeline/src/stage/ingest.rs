@@ -179,7 +179,11 @@ impl Ingest {
             batch.raw.offsets =
                 OffsetRange { from: records_at, to: records_at + batch.raw.bytes.len() as u64 };
             recent.keep(tenant, &requests);
-            group.frames.push(Accepted { start, end, body: AcceptedBody::Events { batch: Box::new(batch), requests } });
+            group.frames.push(Accepted {
+                start,
+                end,
+                body: AcceptedBody::Events { batch: Box::new(batch), requests },
+            });
         }
     }
 
@@ -210,24 +214,15 @@ impl Ingest {
         };
         match &told {
             Answer::Taken(receipt) => {
-                telemetry::received(records);
                 for (reason, count) in &receipt.reasons {
-                    self.reject(tenant, reason.as_str(), u64::from(*count));
+                    self.ledger.reject(tenant, reason.as_str(), u64::from(*count));
                 }
             }
-            Answer::Repeated(_) => {
-                telemetry::received(records);
-                self.reject(tenant, DUPLICATE, records);
-            }
+            Answer::Repeated(_) => self.ledger.reject(tenant, DUPLICATE, records),
             Answer::Conflict | Answer::Unavailable(_) => {}
         }
         // A sender that has gone will ask again, or not.
         drop(answer.send(told));
-    }
-
-    fn reject(&self, tenant: TenantId, reason: &str, records: u64) {
-        self.ledger.reject(tenant, reason, records);
-        telemetry::rejected(reason, records);
     }
 
     /// Tells every sender, and hands on what is durable.

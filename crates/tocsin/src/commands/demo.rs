@@ -2,7 +2,6 @@
 
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -11,12 +10,13 @@ use tocsin_alert::role::View;
 use tocsin_core::batch::TenantId;
 use tocsin_core::time::Span;
 use tocsin_pipeline::ledger::Ledger;
-use tocsin_store::{AlertFilter, Database, JwtSecret, NewKey, Page, Reader, Scope};
+use tocsin_store::{AlertFilter, Database, NewKey, Page, Reader, Scope};
 
 use crate::cli::{Cli, DemoArgs, RunArgs};
 use crate::commands::FINE;
 use crate::commands::run::{plan, start_log, tell};
-use crate::commands::token::{Bearer, issue};
+use crate::commands::token::{Bearer, issue, own_secret};
+use crate::config::plan::RunPlan;
 use crate::demo::recording::{self, Line};
 use crate::demo::sender::{Target, send};
 use crate::loading;
@@ -54,7 +54,7 @@ pub fn run(cli: &Cli, args: &DemoArgs) -> anyhow::Result<u8> {
     plan.listen = address(args.listen);
     start_log(&plan.log);
     let lines = recording::lines()?;
-    let (key, token) = credentials(&data)?;
+    let (key, token) = credentials(&plan)?;
     let begun = Instant::now();
     let seen = Arc::new(Mutex::new(Seen::default()));
     let noted = Arc::clone(&seen);
@@ -89,13 +89,16 @@ fn address(asked: Option<SocketAddr>) -> SocketAddr {
 }
 
 /// A key to send with and a token to look with.
-fn credentials(data: &Path) -> anyhow::Result<(String, String)> {
-    let mut database = Database::open(data)?;
+fn credentials(plan: &RunPlan) -> anyhow::Result<(String, String)> {
+    let mut database = Database::open(&plan.data)?;
     let created = loading::timestamp(SystemTime::now())?;
     let new = NewKey { tenant: "default", scope: Scope::Ingest, name: "demo", created };
     let key = database.create_key(&new)?.key;
-    let bearer = Bearer { user: "demo", tenant: "default", roles: &["analyst".to_string()] };
-    let (token, _) = issue(&JwtSecret::of_folder(data)?, &bearer, TOKEN_TTL)?;
+    let roles = ["analyst".to_string()];
+    let auth = &plan.api.auth;
+    let secret = if auth.secret.is_empty() { own_secret(&plan.data)? } else { auth.secret.clone() };
+    let bearer = Bearer { user: "demo", tenant: "default", roles: &roles, issuer: None, audience: None };
+    let (token, _) = issue(&secret, &bearer, TOKEN_TTL)?;
     Ok((key, token))
 }
 

@@ -9,16 +9,15 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde::Serialize;
 use serde_json::json;
 use tocsin_alert::role::Role;
+use tocsin_api::AuthConfig;
 use tocsin_core::time::{Span, Timestamp};
 use tocsin_store::{Database, JwtSecret, SecretError};
 
-use crate::cli::{Cli, TokenAction, TokenCreateArgs};
+use crate::cli::{Cli, RunArgs, TokenAction, TokenCreateArgs};
 use crate::commands::key::{blame, tell_of_new_tenant};
+use crate::commands::run::plan;
 use crate::commands::{FINE, UsageError};
 use crate::loading;
-
-/// Variables a secret may be in; the first that is set counts.
-const SECRET_VARIABLES: [&str; 2] = ["TOCSIN_AUTH__JWT_SECRET", "JWT_SECRET"];
 
 /// The longest a token may be good: nobody can take it back before.
 const TTL_MAX: Span = Span::seconds(30 * 86_400);
@@ -40,6 +39,10 @@ struct Claims<'a> {
     iat: i64,
     exp: i64,
     jti: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    iss: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    aud: Option<&'a str>,
 }
 
 /// Runs the command.
@@ -48,31 +51,8 @@ struct Claims<'a> {
 /// Wrong usage, or a secret that cannot be used.
 pub fn run(cli: &Cli, action: &TokenAction) -> anyhow::Result<u8> {
     match action {
-        TokenAction::Create(args) => create(&cli.data(), args),
+        TokenAction::Create(args) => create(cli.data.as_deref(), args),
     }
-}
-
-/// The secret under which tokens are signed and read: from the environment, else the data folder's
-/// own, made if there is none.
-///
-/// # Errors
-/// Wrong usage when a configured one is too short or others may read the folder's; else what the
-/// system says.
-pub fn jwt_secret(data: &Path) -> anyhow::Result<JwtSecret> {
-    let secret = configured_secret().unwrap_or_else(|| JwtSecret::of_folder(data));
-    secret.map_err(|error| match error {
-        SecretError::File { .. } => error.into(),
-        SecretError::TooShort { .. } | SecretError::Exposed { .. } => UsageError(error.to_string()).into(),
-    })
-}
-
-/// The secret of the environment, if there is one. An empty variable is none.
-fn configured_secret() -> Option<Result<JwtSecret, SecretError>> {
-    let found = |name: &'static str| {
-        std::env::var(name).ok().filter(|text| !text.is_empty()).map(|text| (name, text))
-    };
-    let (name, text) = SECRET_VARIABLES.into_iter().find_map(found)?;
-    Some(JwtSecret::configured(&text, name))
 }
 
 /// Whom a token is for.
@@ -83,13 +63,17 @@ pub struct Bearer<'a> {
     pub tenant: &'a str,
     /// The roles.
     pub roles: &'a [String],
+    /// Who says so, where the server asks for that.
+    pub issuer: Option<String>,
+    /// For whom, where the server asks for that.
+    pub audience: Option<String>,
 }
 
 /// A signed token, and when it expires.
 ///
 /// # Errors
 /// When the system has no time or random bytes.
-pub fn issue(secret: &JwtSecret, bearer: &Bearer<'_>, ttl: Span) -> anyhow::Result<(String, Timestamp)> {
+pub fn issue(secret: &[u8], bearer: &Bearer<'_>, ttl: Span) -> anyhow::Result<(String, Timestamp)> {
     let issued = loading::timestamp(SystemTime::now())?.0 / NANOS;
     let expires = issued + ttl.0 / NANOS;
     let claims = Claims {
@@ -99,26 +83,47 @@ pub fn issue(secret: &JwtSecret, bearer: &Bearer<'_>, ttl: Span) -> anyhow::Resu
         iat: issued,
         exp: expires,
         jti: random_id()?,
+        iss: bearer.issuer.as_deref(),
+        aud: bearer.audience.as_deref(),
     };
-    let key = EncodingKey::from_secret(secret.as_bytes());
+    let key = EncodingKey::from_secret(secret);
     Ok((encode(&Header::new(Algorithm::HS256), &claims, &key)?, Timestamp(expires * NANOS)))
 }
 
-fn create(data: &Path, args: &TokenCreateArgs) -> anyhow::Result<u8> {
+fn create(data: Option<&Path>, args: &TokenCreateArgs) -> anyhow::Result<u8> {
     check(args)?;
     let ttl = ttl(&args.ttl)?;
+    let plan = plan(&RunArgs { config: args.config.clone(), ..RunArgs::default() }, data)?;
     // Only a folder whose own secret signs has to know the tenant; another server may know it else.
-    if configured_secret().is_none() && Database::open(data)?.ensure_tenant(&args.tenant).map_err(blame)?.made
-    {
-        tell_of_new_tenant(&args.tenant);
-    }
-    let bearer = Bearer { user: &args.user, tenant: &args.tenant, roles: &args.roles };
-    let (token, expires) = issue(&jwt_secret(data)?, &bearer, ttl)?;
+    let secret = if plan.api.auth.secret.is_empty() {
+        let tenant = Database::open(&plan.data)?.ensure_tenant(&args.tenant).map_err(blame)?;
+        if tenant.made {
+            tell_of_new_tenant(&args.tenant);
+        }
+        own_secret(&plan.data)?
+    } else {
+        plan.api.auth.secret
+    };
+    let AuthConfig { issuer, audience, .. } = plan.api.auth;
+    let bearer = Bearer { user: &args.user, tenant: &args.tenant, roles: &args.roles, issuer, audience };
+    let (token, expires) = issue(&secret, &bearer, ttl)?;
     let expires_at = expires.to_string();
     let line =
         if args.json { json!({ "token": token, "expires_at": expires_at }).to_string() } else { token };
     writeln!(io::stdout().lock(), "{line}")?;
     Ok(FINE)
+}
+
+/// The data folder's own secret, made if there is none.
+///
+/// # Errors
+/// Wrong usage when others may read it; else what the system says.
+pub fn own_secret(data: &Path) -> anyhow::Result<Vec<u8>> {
+    let secret = JwtSecret::of_folder(data).map(|secret| secret.as_bytes().to_vec());
+    secret.map_err(|error| match error {
+        SecretError::File { .. } => error.into(),
+        SecretError::TooShort { .. } | SecretError::Exposed { .. } => UsageError(error.to_string()).into(),
+    })
 }
 
 /// Names that can stand in a token, and a role that lets its bearer see anything.

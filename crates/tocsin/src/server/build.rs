@@ -7,6 +7,7 @@ use anyhow::Context;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use tocsin_alert::Alert;
 use tocsin_api::live::{Hub, Live, LiveParts, Stored};
+use tocsin_api::routes::metrics::describe;
 use tocsin_api::{AlertsVersion, ApiConfig, ApiParts, AppState, Listener, router, stop};
 use tocsin_core::detector::Emission;
 use tocsin_core::engine::EngineConfig;
@@ -72,6 +73,7 @@ impl Server {
         };
         let (stop, stopping) = stop();
         let metrics = PrometheusBuilder::new().install_recorder().context("metrics")?;
+        describe();
         let journal = plan.data.join(JOURNAL_FOLDER);
         let (reader, keys, tenants) = (kept.reader.clone(), kept.keys.clone(), kept.tenants.clone());
         let resume_key = kept.resume_key;
@@ -94,12 +96,23 @@ impl Server {
             intake,
             ledger: shown.ledger.clone(),
             readiness: shown.readiness,
-            metrics: Some(metrics),
+            metrics: Some(metrics.clone()),
             live: Arc::new(live),
             stopping: stopping.clone(),
         });
         let router = router(state);
-        Ok(Server { listener, router, limits, stages, keys, tenants, ledger: shown.ledger, stop, stopping })
+        Ok(Server {
+            listener,
+            router,
+            limits,
+            stages,
+            keys,
+            tenants,
+            ledger: shown.ledger,
+            metrics,
+            stop,
+            stopping,
+        })
     }
 }
 

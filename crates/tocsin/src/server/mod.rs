@@ -14,6 +14,7 @@ pub use build::JOURNAL_FOLDER;
 use std::net::SocketAddr;
 
 use axum::Router;
+use metrics_exporter_prometheus::PrometheusHandle;
 use tocsin_api::{Listener, Stop, Stopping};
 use tocsin_pipeline::ledger::Ledger;
 use tocsin_pipeline::tenants::Tenants;
@@ -29,6 +30,7 @@ pub struct Server {
     keys: KeyWatch,
     tenants: Tenants,
     ledger: Ledger,
+    metrics: PrometheusHandle,
     stop: Stop,
     stopping: Stopping,
 }

@@ -4,6 +4,7 @@
 use std::future::Future;
 use std::time::Duration;
 
+use tocsin_api::routes::metrics::upkeep;
 use tocsin_pipeline::tenants::Tenants;
 use tocsin_store::KeyWatch;
 
@@ -18,7 +19,7 @@ impl Server {
     /// # Errors
     /// When the port or a stage fails. What was acknowledged is safe all the same.
     pub fn run(self, until: impl Future<Output = ()> + Send + 'static) -> anyhow::Result<()> {
-        let Server { listener, router, limits, stages, keys, tenants, stop, stopping, .. } = self;
+        let Server { listener, router, limits, stages, keys, tenants, metrics, stop, stopping, .. } = self;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let served = runtime.block_on(async {
             let watching = async {
@@ -37,6 +38,7 @@ impl Server {
                 }
                 stop.stop();
             };
+            tokio::spawn(upkeep(metrics, stopping.clone()));
             let (served, ()) = tokio::join!(listener.serve(router, limits, stopping), ending);
             served
         });

@@ -24,14 +24,36 @@ fn items(answer: &Answer) -> Vec<Value> {
 fn an_alert_has_the_shape_of_the_contract() {
     let site = Site::open();
     let mut events = failed_logins(11, "192.168.1.1");
-    events.iter_mut().for_each(|event| event["host"] = json!("web-1"));
+    for (event, user) in events.iter_mut().zip(["ann", "bob", "carol"].into_iter().cycle()) {
+        event["host"] = json!("web-1");
+        event["user"] = json!(user);
+    }
     site.events(&events);
     let alert = site.alert("brute_force");
     let fields: BTreeSet<&str> = alert.as_object().unwrap().keys().map(String::as_str).collect();
     let expect = [
-        "alert_id", "tenant_id", "timestamp", "first_seen", "last_seen", "count", "type", "severity",
-        "confidence", "status", "provisional", "title", "message", "rule", "key", "detections", "event",
-        "evidence", "entities", "recommended_actions", "context", "approximate",
+        "alert_id",
+        "tenant_id",
+        "timestamp",
+        "first_seen",
+        "last_seen",
+        "count",
+        "type",
+        "severity",
+        "confidence",
+        "status",
+        "provisional",
+        "title",
+        "message",
+        "rule",
+        "key",
+        "detections",
+        "event",
+        "evidence",
+        "entities",
+        "recommended_actions",
+        "context",
+        "approximate",
     ];
     assert_eq!(fields, BTreeSet::from(expect));
     assert_eq!(
@@ -52,7 +74,7 @@ fn an_alert_has_the_shape_of_the_contract() {
     let claim = &alert["detections"][0];
     assert_eq!((&claim["type"], &claim["confidence"]), (&json!("brute_force"), &json!(0.9)));
     assert!(claim["description"].is_string() && claim["details"].is_object(), "{claim}");
-    let entities = [("address", "192.168.1.1"), ("host", "web-1"), ("user", "ann")];
+    let entities = [("address", "192.168.1.1"), ("host", "web-1"), ("user", "bob")];
     let entities = entities.map(|(kind, value)| json!({ "kind": kind, "value": value }));
     assert_eq!(alert["entities"], json!(entities));
     assert_eq!(alert["context"]["attack_chain_position"], "credential_access");
@@ -81,7 +103,9 @@ fn the_time_an_event_was_taken_in_is_told_however_old_the_event_is() {
     let site = Site::open();
     let mut events = failed_logins(11, "192.0.2.1");
     let recent = failed_login(0, "192.0.2.2").as_object().unwrap().clone();
-    events.iter_mut().for_each(|event| event["timestamp"] = json!(event["timestamp"].as_str().unwrap().replace("2025", "1999")));
+    events.iter_mut().for_each(|event| {
+        event["timestamp"] = json!(event["timestamp"].as_str().unwrap().replace("2025", "1999"))
+    });
     site.events(&events);
     let mut now = Value::from(recent);
     now.as_object_mut().unwrap().remove("timestamp");
@@ -90,7 +114,12 @@ fn the_time_an_event_was_taken_in_is_told_however_old_the_event_is() {
     let [ordinary, old] = &alerts[..] else { panic!("{alerts:#?}") };
     let day = |alert: &Value| alert["event"]["processed_at"].as_str().unwrap()[..10].to_string();
     assert_eq!(old["timestamp"], "1999-01-08T12:00:10Z");
-    assert!(day(old) <= day(ordinary) && day(old)[..7] >= day(ordinary)[..7], "{} {}", day(old), day(ordinary));
+    assert!(
+        day(old) <= day(ordinary) && day(old)[..7] >= day(ordinary)[..7],
+        "{} {}",
+        day(old),
+        day(ordinary)
+    );
 }
 
 #[test]
@@ -262,15 +291,21 @@ fn a_rules_level_gives_severity_and_confidence_and_informational_raises_nothing(
         folder = folder.with(&format!("rules/{n}.yml"), RULE.replace('N', &n.to_string()) + &level);
     }
     let site = Site::of(folder, "rules: [rules]");
-    let words = (0..levels.len()).map(|n| json!({ "timestamp": at(0), "event_type": "process", "word": n, "host": "a" }));
+    let words = (0..levels.len())
+        .map(|n| json!({ "timestamp": at(0), "event_type": "process", "word": n, "host": "a" }));
     site.events(&words.collect::<Vec<_>>());
     let mut alerts = site.alerts();
     alerts.sort_by_key(|alert| alert["rule"]["id"].to_string());
-    let got: Vec<(&str, f64)> =
-        alerts.iter().map(|alert| (alert["severity"].as_str().unwrap(), alert["confidence"].as_f64().unwrap())).collect();
+    let got: Vec<(&str, f64)> = alerts
+        .iter()
+        .map(|alert| (alert["severity"].as_str().unwrap(), alert["confidence"].as_f64().unwrap()))
+        .collect();
     let expect = [("low", 0.3), ("medium", 0.5), ("high", 0.7), ("critical", 0.9), ("medium", 0.5)];
     assert_eq!(got, expect, "without a level it is medium");
-    assert!(alerts.iter().all(|alert| alert["type"] == "sigma" && alert["key"]["host.name"] == "a"), "{alerts:#?}");
+    assert!(
+        alerts.iter().all(|alert| alert["type"] == "sigma" && alert["key"]["host.name"] == "a"),
+        "{alerts:#?}"
+    );
     assert_eq!(site.server.json("/alerts", &site.analyst), json!([]), "none has a source address");
     let hashes: BTreeSet<String> = alerts.iter().map(|alert| alert["rule"]["hash"].to_string()).collect();
     assert_eq!(hashes.len(), 5, "each text has its hash");

@@ -64,7 +64,7 @@ fn one_object_an_array_or_lines_are_taken_plain_or_compressed() {
 fn what_cannot_be_read_is_told_by_line_and_the_rest_is_accepted() {
     let site = Site::open();
     let good = failed_login(0, "192.0.2.1");
-    let body = format!("{good}\nnonsense\n{{\"user\":}}\n\n[1]\n{good}\n");
+    let body = format!("{good}\nnonsense\n{{\"user\":}}\n\n[1,2]\n{good}\n");
     let answer = site.server.post_events(&site.ingest, &body);
     assert_eq!(answer.status, 202);
     let reply = answer.json();
@@ -174,7 +174,9 @@ fn known_names_of_fields_are_understood_as_the_contract_lists_them() {
     let address = |name| (name, with(name, json!("$ip"), "source_ip"));
     let time = |name| (name, with(name, json!("$time"), "timestamp"));
     let kind = |name| (name, with(name, json!("login_failed"), "type"));
-    let mut kinds = ["source_ip", "client_ip", "src_ip", "remote_addr", "sourceIPAddress", "IpAddress"].map(address).to_vec();
+    let mut kinds = ["source_ip", "client_ip", "src_ip", "remote_addr", "sourceIPAddress", "IpAddress"]
+        .map(address)
+        .to_vec();
     kinds.extend(["timestamp", "@timestamp", "time", "eventTime", "UtcTime", "TimeCreated"].map(time));
     kinds.extend(["type", "event_type", "action"].map(kind));
     let outcome = |name: &'static str, word: Value| {
@@ -189,13 +191,19 @@ fn known_names_of_fields_are_understood_as_the_contract_lists_them() {
     for begins in ["logon_failed", "sign_in_failure", "auth_denied", "login_blocked"] {
         kinds.push((begins, with("type", json!(begins), "type")));
     }
-    kinds.push(("category and status", json!({
-        "timestamp": "$time", "event_type": "authentication", "status": "failed", "source_ip": "$ip",
-    })));
-    kinds.push(("ECS", json!({
-        "@timestamp": "$time", "source": { "ip": "$ip" },
-        "event": { "category": ["authentication"], "outcome": "failure" },
-    })));
+    kinds.push((
+        "category and status",
+        json!({
+            "timestamp": "$time", "event_type": "authentication", "status": "failed", "source_ip": "$ip",
+        }),
+    ));
+    kinds.push((
+        "ECS",
+        json!({
+            "@timestamp": "$time", "source": { "ip": "$ip" },
+            "event": { "category": ["authentication"], "outcome": "failure" },
+        }),
+    ));
     for (name, alert) in failed_logins_as(&site, &kinds) {
         assert_eq!((&alert["type"], &alert["count"]), (&json!("brute_force"), &json!(11)), "{name}");
         assert_eq!((&alert["first_seen"], &alert["timestamp"]), (&json!(at(0)), &json!(at(10))), "{name}");
@@ -236,7 +244,11 @@ fn times_are_rfc_3339_or_epochs_by_magnitude() {
         ("ns", |s| json!(s * 1_000_000_000)),
         ("s as text", |s| json!(s.to_string())),
         ("s with a fraction", |s| json!(s as f64)),
-        ("another zone", |s| json!(at(u32::try_from(s - 1_736_337_600).unwrap()).replace("T12:", "T14:").replace('Z', "+02:00"))),
+        ("another zone", |s| {
+            json!(
+                at(u32::try_from(s - 1_736_337_600).unwrap()).replace("T12:", "T14:").replace('Z', "+02:00")
+            )
+        }),
     ];
     let mut events = Vec::new();
     for second in 0..11 {
@@ -259,7 +271,8 @@ fn times_are_rfc_3339_or_epochs_by_magnitude() {
 #[test]
 fn a_claim_of_the_future_and_no_claim_at_all_are_ingest_times() {
     let site = Site::open();
-    let future = json!({ "timestamp": "2200-01-01T00:00:00Z", "type": "login_failed", "source_ip": "192.0.2.1" });
+    let future =
+        json!({ "timestamp": "2200-01-01T00:00:00Z", "type": "login_failed", "source_ip": "192.0.2.1" });
     let none = json!({ "type": "login_failed", "source_ip": "192.0.2.2" });
     site.events(&vec![future.clone(); 11]);
     site.events(&vec![none; 11]);
@@ -313,9 +326,11 @@ fn users_and_hosts_are_who_the_alert_is_about() {
 fn a_line_that_stands_for_many_counts_as_many() {
     let site = Site::open();
     let line = "2025-01-08T12:00:00Z web-1 sshd[7]: message repeated 11 times: [ Failed password for ann from 192.0.2.1 port 4711 ssh2]";
-    let answer = site.server.send("POST", "/api/v1/events", &[("X-Api-Key", &site.ingest), NDJSON], line.as_bytes());
+    let answer =
+        site.server.send("POST", "/api/v1/events", &[("X-Api-Key", &site.ingest), NDJSON], line.as_bytes());
     assert_eq!(answer.json(), json!({ "accepted": 1, "rejected": [] }));
-    let types: BTreeSet<String> = site.alerts().iter().map(|alert| alert["type"].as_str().unwrap().to_string()).collect();
+    let types: BTreeSet<String> =
+        site.alerts().iter().map(|alert| alert["type"].as_str().unwrap().to_string()).collect();
     assert!(types.contains("brute_force"), "{types:?}");
 }
 

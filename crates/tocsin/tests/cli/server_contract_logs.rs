@@ -105,7 +105,11 @@ fn every_field_of_an_entry_is_required_and_checked() {
     let good: Value = serde_json::from_str(SAMPLE).unwrap();
     let refused = |entry: &Value| {
         let answer = site.server.post_log(&site.ingest, &entry.to_string());
-        assert_eq!((answer.status, answer.header("content-type")), (400, Some("application/json")), "{entry}");
+        assert_eq!(
+            (answer.status, answer.header("content-type")),
+            (400, Some("application/json")),
+            "{entry}"
+        );
         let body = answer.json();
         assert!(body["status"] == "error" && body["message"].is_string(), "{body}");
         body["errors"].as_array().unwrap().clone()

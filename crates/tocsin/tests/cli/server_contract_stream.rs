@@ -6,14 +6,12 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
-use crate::server_contract_support::{
-    Block, Follower, Site, entry, failed_login, failed_logins, problem,
-};
+use crate::server_contract_support::{Block, Follower, Site, entry, failed_login, failed_logins, problem};
 use crate::server_support::{PATIENCE, tenant_key, tenant_token, token};
 
 /// An event that ends a test's part of a stream.
 fn mark(name: &str) -> Value {
-    json!({ "type": "mark", "mark": name })
+    json!({ "timestamp": at(0), "type": "mark", "mark": name })
 }
 
 fn is_mark(name: &str) -> impl Fn(&Block) -> bool {
@@ -51,8 +49,10 @@ fn events_come_as_sent_with_id_severity_and_ingest_time() {
         ("login_success", "info"),
         ("anything else", "info"),
     ];
-    let events: Vec<Value> =
-        kinds.iter().map(|(kind, _)| json!({ "type": kind, "n": 1.5, "deep": { "list": [null, "ü"] } })).collect();
+    let events: Vec<Value> = kinds
+        .iter()
+        .map(|(kind, _)| json!({ "type": kind, "n": 1.5, "deep": { "list": [null, "ü"] } }))
+        .collect();
     site.events(&events);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     for ((kind, severity), sent) in kinds.iter().zip(&events) {
@@ -104,7 +104,8 @@ fn a_heartbeat_comes_as_a_comment_with_unix_seconds() {
         }
     };
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
-    let seconds: u64 = beat.strip_prefix(": heartbeat ").unwrap().strip_suffix("\n\n").unwrap().parse().unwrap();
+    let seconds: u64 =
+        beat.strip_prefix(": heartbeat ").unwrap().strip_suffix("\n\n").unwrap().parse().unwrap();
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     assert!((now - 5..=now).contains(&seconds), "{beat:?}");
 }
@@ -149,7 +150,10 @@ fn addresses_emails_and_keys_are_masked_for_everyone_unless_the_config_says_othe
 fn five_streams_a_user_and_the_sixth_is_429() {
     let site = Site::open();
     let mut open: Vec<Follower> = (0..5).map(|_| site.follow(&site.analyst)).collect();
-    assert_eq!(problem(&site.server.get("/events/security", &site.analyst), 429), "Max 5 SSE connections per user");
+    assert_eq!(
+        problem(&site.server.get("/events/security", &site.analyst), 429),
+        "Max 5 SSE connections per user"
+    );
     let again = token(&site.folder, "ann", "admin");
     let sixth = site.server.get("/events/security", &again);
     assert_eq!(problem(&sixth, 429), "Max 5 SSE connections per user", "whatever the token");
@@ -212,7 +216,8 @@ fn what_asks_for_a_role_is_withheld_from_who_lacks_it() {
 fn last_event_id_resumes_without_gap_or_repeat_also_after_a_restart() {
     let site = Site::open();
     let mut follower = site.follow(&site.analyst);
-    let numbered = |from: u32, to: u32| (from..to).map(|n| json!({ "type": "x", "n": n })).collect::<Vec<_>>();
+    let numbered =
+        |from: u32, to: u32| (from..to).map(|n| json!({ "timestamp": at(0), "type": "x", "n": n })).collect::<Vec<_>>();
     site.events(&numbered(0, 5));
     let seen = follower.until(|block| block.event == "security_event" && block.json()["n"] == 4);
     assert!(seen.iter().all(|block| !block.id.is_empty()), "every block has its place");
@@ -253,7 +258,10 @@ fn a_token_in_the_address_is_400_unless_allowed_and_stands_in_no_log() {
     assert_eq!(follower.status, 200);
     site.events(&[mark("seen")]);
     follower.until(is_mark("seen"));
-    assert_eq!(problem(&site.server.send("GET", "/events/security?token=a.b.c", &[], b""), 401), "Invalid token");
+    assert_eq!(
+        problem(&site.server.send("GET", "/events/security?token=a.b.c", &[], b""), 401),
+        "Invalid token"
+    );
     problem(&site.server.send("GET", &format!("/api/v1/ledger?token={}", site.analyst), &[], b""), 400);
     drop(follower);
     let Site { server, analyst, .. } = site;

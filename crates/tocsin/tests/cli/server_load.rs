@@ -33,11 +33,6 @@ impl Sent {
         self.acknowledged.lock().unwrap().clone()
     }
 
-    /// How many requests were begun.
-    pub fn begun(&self) -> u64 {
-        self.next.load(Ordering::Relaxed)
-    }
-
     /// Starts a sender: so many requests at most.
     pub fn load(&self, address: SocketAddr, key: &str, requests: u64) -> Load {
         let (sent, key) = (self.clone(), key.to_string());

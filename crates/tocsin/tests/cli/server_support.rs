@@ -202,13 +202,6 @@ impl Server {
         let told = self.told.lock().unwrap().clone();
         (status.code(), told)
     }
-
-    /// Waits for it to end by itself.
-    pub fn wait(mut self) -> Vec<String> {
-        self.child.wait().unwrap();
-        let told = self.told.lock().unwrap().clone();
-        told
-    }
 }
 
 impl Drop for Server {
