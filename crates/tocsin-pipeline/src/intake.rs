@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use tocsin_core::batch::{Reason, TenantId};
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 /// Bytes of submissions waiting for the journal. Above it senders are told to come back.
 pub const WAITING_BYTES_MAX: usize = 64 << 20;
@@ -169,6 +169,49 @@ pub struct Inbox {
     /// What waits, in order of arrival.
     pub queue: Receiver<Waiting>,
     waiting_bytes: Arc<AtomicUsize>,
+}
+
+/// Answers of one group, each with where it goes.
+pub type Told = Vec<(oneshot::Sender<Answer>, Answer)>;
+
+/// Groups of answers on their way back. Above it the ingest stage waits.
+const TOLD_GROUPS_MAX: usize = 1_024;
+
+/// The ingest stage's end of the way back.
+#[derive(Clone, Debug)]
+pub struct Telling(mpsc::Sender<Told>);
+
+/// The senders' end of the way back: whole groups, so that waking many who wait costs one wake from
+/// thread to thread.
+#[derive(Debug)]
+pub struct Answers(mpsc::Receiver<Told>);
+
+/// The way back for answers.
+#[must_use]
+pub fn answers() -> (Telling, Answers) {
+    let (sender, receiver) = mpsc::channel(TOLD_GROUPS_MAX);
+    (Telling(sender), Answers(receiver))
+}
+
+impl Telling {
+    /// Sends a group back. Once nobody delivers any more, those who wait see that it was dropped.
+    pub fn tell(&self, told: Told) {
+        if !told.is_empty() {
+            drop(self.0.blocking_send(told));
+        }
+    }
+}
+
+impl Answers {
+    /// Delivers answers until the ingest stage has ended. To be run where those who wait run.
+    pub async fn deliver(mut self) {
+        while let Some(told) = self.0.recv().await {
+            for (sender, answer) in told {
+                // A sender that has gone will ask again, or not.
+                drop(sender.send(answer));
+            }
+        }
+    }
 }
 
 /// A queue of submissions, bounded in number and bytes.

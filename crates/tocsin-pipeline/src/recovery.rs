@@ -58,7 +58,7 @@ impl Recovery<'_> {
             recovered.newest = recovered.newest.max(step.at);
             if step.end > self.committed {
                 recovered.unsettled += 1;
-                if step.raw.is_some() {
+                if step.processed + step.quarantined > 0 {
                     self.ledger.accept(step.tenant, step.processed + step.quarantined);
                 }
                 let bytes = step.bytes();

@@ -10,6 +10,11 @@ pub fn decoder_failed() {
     counter!("tocsin_decoder_failures_total").increment(1);
 }
 
+/// The matcher failed on a batch, which is quarantined.
+pub fn matcher_failed() {
+    counter!("tocsin_matcher_failures_total").increment(1);
+}
+
 /// A group of frames was made durable.
 pub fn synced(bytes: usize, took: Duration) {
     counter!("tocsin_journal_bytes_total").increment(bytes as u64);

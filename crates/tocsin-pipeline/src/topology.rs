@@ -21,7 +21,7 @@ use crate::alerts::Alerts;
 use crate::channel::{Bounds, channel};
 use crate::clock::{Clock, SystemClock};
 use crate::commit::{Publish, Store};
-use crate::intake::{Intake, intake};
+use crate::intake::{Answers, Intake, answers, intake};
 use crate::journal::{Frame, Journal};
 use crate::ledger::Ledger;
 use crate::live_records::LiveRecords;
@@ -118,6 +118,8 @@ pub struct StageFailed(pub &'static str);
 pub struct House {
     /// Where records are handed in.
     pub intake: Intake,
+    /// Where their answers come from; to be delivered where senders wait.
+    pub answers: Answers,
     /// What the start found.
     pub recovered: Recovered,
     stages: Stages,
@@ -141,8 +143,9 @@ impl House {
         if let Some(bytes) = &parts.past.checkpoint {
             correlator.restore(&Checkpoint::from_bytes(bytes)?)?;
         }
-        let matching = MatchStage::new(Arc::clone(&parts.plan), &config);
-        let mut detect = Detect::new(matching, correlator, parts.checkpoints, parts.past.position);
+        let plan = Arc::clone(&parts.plan);
+        let matchers = Box::new(move || MatchStage::new(Arc::clone(&plan), &config));
+        let mut detect = Detect::new(matchers, correlator, parts.checkpoints, parts.past.position);
 
         let (steps_in, steps) = channel(STEPS);
         let released = Arc::new(AtomicU64::new(0));
@@ -176,6 +179,7 @@ impl House {
         let (work_in, works) = channel(READ_GROUPS);
         let (frames_in, frames) = channel(DURABLE_FRAMES);
         let (intake, inbox) = intake();
+        let (telling, answers) = answers();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new(recovered.newest));
         let tick = Duration::from_nanos(config.idle.0.max(1) as u64) / TICKS_PER_IDLE;
         let decode = Decode { inbox, decoder, clock, source: parts.source, tick, next: work_in };
@@ -187,18 +191,19 @@ impl House {
             ledger: parts.ledger,
             released,
             readiness: parts.readiness.clone(),
+            telling,
             next: frames_in,
         };
         stages.spawn("detect", &parts.readiness, move || detect.run(&frames, &steps_in))?;
         stages.spawn("ingest", &parts.readiness, move || ingest.run())?;
         stages.spawn("decode", &parts.readiness, move || decode.run())?;
-        Ok(House { intake, recovered, stages })
+        Ok(House { intake, answers, recovered, stages })
     }
 
-    /// The ways in, and the stages to wait for.
+    /// The way in, the way back, and the stages to wait for.
     #[must_use]
-    pub fn split(self) -> (Intake, Stages) {
-        (self.intake, self.stages)
+    pub fn split(self) -> (Intake, Answers, Stages) {
+        (self.intake, self.answers, self.stages)
     }
 }
 

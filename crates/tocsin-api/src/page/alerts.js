@@ -51,6 +51,7 @@ class Row {
 
   show(alert) {
     this.alert = alert;
+    this.item.dataset.alert = alert.alert_id;
     this.text = searchable(alert);
     const status = alert.status && !["open", "withdrawn"].includes(alert.status) ? [alert.status] : [];
     const stateWords = status.map((word) => element("span", { className: `mark ${cssWord(word)}` }, word));
@@ -62,8 +63,8 @@ class Row {
     setWhen(this.when, alert.timestamp);
     setText(this.count, `${alert.approximate ? "about " : ""}${Number(alert.count ?? 1).toLocaleString()} ×`);
     this.count.title = `${alert.count ?? 1} events`;
-    setText(this.rule, String(alert.rule.id ?? spoken(alert.type)));
-    this.rule.title = String(alert.rule.title ?? "");
+    setText(this.rule, spoken(alert.type));
+    this.rule.title = `Rule: ${alert.rule.title ?? "unknown"} (${alert.rule.id ?? "without an id"})`;
   }
 }
 

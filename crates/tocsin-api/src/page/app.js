@@ -10,6 +10,9 @@ const LATEST = 50;
 
 const STREAM = "/events/security";
 
+/** Milliseconds between two readings of the latest alerts. */
+const REFRESH_MS = 2_000;
+
 let session = null;
 
 /** One signed-in person: the token, the stream, and what it feeds. */
@@ -34,6 +37,7 @@ class Session {
   }
 
   end() {
+    clearTimeout(this.refresh);
     this.stream.close();
     this.watch.end();
   }
@@ -52,8 +56,10 @@ class Session {
     }
     const payload = said?.payload ?? said;
     if (payload === null || typeof payload !== "object") return;
-    if (event.type === "alert" || event.type === "alert_updated") this.watch.alert(payload, event.type === "alert");
-    else if (event.type === "security_event") this.watch.event(payload);
+    if (event.type === "alert" || event.type === "alert_updated") {
+      this.watch.alert(payload, event.type === "alert");
+      this.#refreshSoon();
+    } else if (event.type === "security_event") this.watch.event(payload);
     else if (event.type === "gap") {
       this.watch.gap(payload);
       this.#catchUp();
@@ -70,14 +76,23 @@ class Session {
     if (state.phase === "live" && !this.isCaughtUp) this.#catchUp();
   }
 
+  /** The stream masks more than the list does, and sends no counts: what changed is read again. */
+  #refreshSoon() {
+    this.refresh ??= setTimeout(() => {
+      this.refresh = null;
+      this.#catchUp();
+    }, REFRESH_MS);
+  }
+
   async #catchUp() {
     this.isCaughtUp = true;
     const since = this.watch.version;
     try {
-      this.watch.latest(await latestAlerts(this.token, LATEST), since);
+      const alerts = await latestAlerts(this.token, LATEST);
+      if (session === this) this.watch.latest(alerts, since);
     } catch (error) {
       this.isCaughtUp = false;
-      if (error instanceof Refused && error.status === 401) signOut(refusalText(error.message));
+      if (session === this && error instanceof Refused && error.status === 401) signOut(refusalText(error.message));
     }
   }
 }

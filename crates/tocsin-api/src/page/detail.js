@@ -2,6 +2,7 @@
 
 import { marksOf, markLabel } from "./alerts.js";
 import { clock, copyButton, element, exactly, severityBadge, when } from "./dom.js";
+import { gist } from "./gist.js";
 import { ACTIONS, MARKS, spoken, TACTIC_MEANINGS, TACTICS } from "./words.js";
 
 /** Rows of one table, and levels of nesting that are laid out; what is beyond is shown as JSON. */
@@ -121,15 +122,6 @@ function evidence(alert) {
   if (shown.length === 0 && alert.event) return table(alert.event);
   if (all.length > shown.length) shown.push(element("p", { className: "muted" }, `${all.length - shown.length} more events are not laid out here.`));
   return shown;
-}
-
-/** What happened in an event, in a line. */
-export function gist(event) {
-  if (event === null || typeof event !== "object") return "by id only";
-  const request = [event.method, event.endpoint ?? event.path ?? event.uri, event.status_code].filter((part) => part !== undefined);
-  const action = event.event_type ?? event.type ?? event.eventName ?? event.action ?? event.event?.action;
-  const said = request.length > 1 ? request.join(" ") : (action ?? event.message ?? event.event_id);
-  return typeof said === "object" ? JSON.stringify(said) : spoken(said ?? "event");
 }
 
 function related(alert, openOther) {

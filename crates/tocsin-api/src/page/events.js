@@ -1,7 +1,7 @@
 // The strip of the newest security events, and their rate as a line.
 
 import { clock, cssWord, element, setText } from "./dom.js";
-import { gist } from "./detail.js";
+import { gist, origin, stampOf } from "./gist.js";
 import { EVENT_SEVERITIES } from "./words.js";
 
 /** Milliseconds between two drawings of the strip, however many events come. */
@@ -78,18 +78,11 @@ function line(event) {
   const item = element(
     "li",
     { className: `event ${cssWord(known)}`, title: JSON.stringify(event, null, 1).slice(0, 2_000) },
-    element("span", { className: "mono" }, clock(event.timestamp ?? event["@timestamp"] ?? event.processed_at)),
+    element("span", { className: "mono" }, clock(stampOf(event))),
     element("span", { className: "event-severity" }, severity),
     element("span", { className: "gist" }, gist(event)),
-    element("span", { className: "who" }, who(event)),
+    element("span", { className: "who" }, origin(event)),
   );
   item.event = event;
   return item;
-}
-
-/** Where an event came from and whose it is. */
-function who(event) {
-  const from = event.client_ip ?? event.source_ip ?? event.src_ip ?? event.remote_addr ?? event.source?.ip ?? event["source.ip"];
-  const user = event.user_id ?? event.username ?? event.user_email ?? event.user;
-  return [from, user].filter((part) => typeof part === "string").join(" · ");
 }

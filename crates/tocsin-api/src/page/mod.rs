@@ -23,6 +23,7 @@ const FILES: &[(&str, &str, &str)] = &[
     ("/detail.js", SCRIPT, include_str!("detail.js")),
     ("/dom.js", SCRIPT, include_str!("dom.js")),
     ("/events.js", SCRIPT, include_str!("events.js")),
+    ("/gist.js", SCRIPT, include_str!("gist.js")),
     ("/model.js", SCRIPT, include_str!("model.js")),
     ("/sse.js", SCRIPT, include_str!("sse.js")),
     ("/stream.js", SCRIPT, include_str!("stream.js")),

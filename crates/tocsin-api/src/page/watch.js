@@ -95,7 +95,7 @@ export class Watch {
     this.#missed += isCounted ? missed : 0;
     const number = isCounted ? `${this.#missed.toLocaleString()} ${this.#missed === 1 ? "event was" : "events were"}` : "Some events were";
     const reasons = {
-      overflow: "this page could not keep up",
+      overflow: "more came at once than a stream holds",
       too_old: "the page was away for too long",
       unknown_id: "the server does not know where the page left off",
       too_long: "it was too long for the page",

@@ -135,7 +135,7 @@ impl Commit {
         let mut stored = CommitGroup::default();
         for step in &mut group.steps {
             stored.end = step.end;
-            if step.raw.is_some() {
+            if step.processed + step.quarantined > 0 {
                 let count = counts.entry(step.tenant).or_default();
                 *count = (count.0 + step.processed, count.1 + step.quarantined);
             }

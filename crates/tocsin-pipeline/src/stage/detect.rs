@@ -1,12 +1,13 @@
 //! Detect: durable frames, in their order, through the engine. One step a frame, so that a replay of
 //! the journal makes the same steps.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tocsin_core::batch::{RawBatch, TenantId};
+use tocsin_core::batch::{EventBatch, RawBatch, TenantId};
 use tocsin_core::detection::Detection;
-use tocsin_core::engine::{Correlator, MatchStage};
+use tocsin_core::engine::{Correlator, MatchStage, MatchedBatch};
 use tocsin_core::time::Timestamp;
 
 use crate::channel::{Received, Receiver, Sender};
@@ -60,8 +61,12 @@ pub struct CheckpointPlan {
     pub interval: Duration,
 }
 
+/// Makes a matcher; also after one has failed.
+pub type Matchers = Box<dyn Fn() -> MatchStage + Send>;
+
 /// The engine with what it needs to decide on checkpoints.
 pub struct Detect {
+    matchers: Matchers,
     matching: MatchStage,
     correlator: Correlator,
     plan: CheckpointPlan,
@@ -73,8 +78,16 @@ pub struct Detect {
 impl Detect {
     /// An engine whose state is that of the cut at `position`.
     #[must_use]
-    pub fn new(matching: MatchStage, correlator: Correlator, plan: CheckpointPlan, position: u64) -> Detect {
-        Detect { matching, correlator, plan, kept_at: position, kept: Instant::now(), measured: None }
+    pub fn new(matchers: Matchers, correlator: Correlator, plan: CheckpointPlan, position: u64) -> Detect {
+        Detect {
+            matching: matchers(),
+            matchers,
+            correlator,
+            plan,
+            kept_at: position,
+            kept: Instant::now(),
+            measured: None,
+        }
     }
 
     /// Runs until the ingest stage has ended, then keeps all state a last time.
@@ -107,27 +120,39 @@ impl Detect {
                 Step { position: frame.start, at: now, detections, ..Step::empty(frame.end) }
             }
             AcceptedBody::Events { batch, requests } => {
-                let mut matched = self.matching.step(*batch);
-                let output = self.correlator.step(&mut matched);
-                telemetry::matched(
-                    matched.matches.len() as u64,
-                    self.matching.memo_hits(),
-                    output.late_dropped,
-                );
-                let raw = matched.raw;
-                let last = raw.records.len().checked_sub(1).map(|last| raw.position(last as u32).offset());
-                Step {
-                    tenant: raw.tenant,
-                    position: last.unwrap_or(frame.start),
-                    at: raw.ingest.unwrap_or_default(),
-                    processed: matched.events,
-                    quarantined: matched.quarantined.len() as u64,
-                    detections: output.detections,
-                    requests,
-                    raw: Some(Arc::new(raw)),
-                    ..Step::empty(frame.end)
+                let events = Step { requests, position: frame.start, ..Step::of(&batch.raw, frame.end) };
+                let records = batch.raw.records.len() as u64;
+                match self.matched(*batch) {
+                    Some(matched) => self.correlated(matched, events),
+                    None => Step { quarantined: records, ..events },
                 }
             }
+        }
+    }
+
+    /// Matches a batch. A matcher that panics is a defect: the batch is quarantined where it lies, in
+    /// the journal, and the house goes on with a new matcher.
+    fn matched(&mut self, batch: EventBatch) -> Option<MatchedBatch> {
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.matching.step(batch)));
+        if outcome.is_err() {
+            telemetry::matcher_failed();
+            self.matching = (self.matchers)();
+        }
+        outcome.ok()
+    }
+
+    fn correlated(&mut self, mut matched: MatchedBatch, events: Step) -> Step {
+        let output = self.correlator.step(&mut matched);
+        telemetry::matched(matched.matches.len() as u64, self.matching.memo_hits(), output.late_dropped);
+        let raw = matched.raw;
+        let last = raw.records.len().checked_sub(1).map(|last| raw.position(last as u32).offset());
+        Step {
+            position: last.unwrap_or(events.position),
+            processed: matched.events,
+            quarantined: matched.quarantined.len() as u64,
+            detections: output.detections,
+            raw: Some(Arc::new(raw)),
+            ..events
         }
     }
 
@@ -148,6 +173,10 @@ impl Detect {
 }
 
 impl Step {
+    fn of(raw: &RawBatch, end: u64) -> Step {
+        Step { tenant: raw.tenant, at: raw.ingest.unwrap_or_default(), ..Step::empty(end) }
+    }
+
     fn empty(end: u64) -> Step {
         Step {
             end,

@@ -11,10 +11,11 @@ use hashbrown::HashMap;
 use tocsin_core::batch::{EventBatch, TenantId};
 use tocsin_core::offset::OffsetRange;
 use tocsin_core::time::Timestamp;
+use tokio::sync::oneshot;
 
 use crate::channel::{Closed, Received, Receiver, Sender};
 use crate::commit::StoreError;
-use crate::intake::{Answer, Repeatable};
+use crate::intake::{Answer, Repeatable, Telling};
 use crate::journal::{Appended, Journal, JournalError, NewFrame, RequestMark};
 use crate::ledger::Ledger;
 use crate::readiness::{Part, Readiness};
@@ -86,6 +87,8 @@ pub struct Ingest {
     pub released: Arc<AtomicU64>,
     /// Whether the journal can be written.
     pub readiness: Readiness,
+    /// Where answers go back.
+    pub telling: Telling,
     /// The detect stage.
     pub next: Sender<Accepted>,
 }
@@ -201,7 +204,14 @@ impl Ingest {
         }
     }
 
-    fn answer(&self, tenant: TenantId, sent: Sent, verdict: Verdict, failed: Option<&JournalError>) {
+    /// What a sender is told, counted.
+    fn answer(
+        &self,
+        tenant: TenantId,
+        sent: Sent,
+        verdict: Verdict,
+        failed: Option<&JournalError>,
+    ) -> (oneshot::Sender<Answer>, Answer) {
         let Sent { answer, receipt, .. } = sent;
         let records = u64::from(receipt.accepted + receipt.rejected);
         let told = match (failed, verdict) {
@@ -221,8 +231,7 @@ impl Ingest {
             Answer::Repeated(_) => self.ledger.reject(tenant, DUPLICATE, records),
             Answer::Conflict | Answer::Unavailable(_) => {}
         }
-        // A sender that has gone will ask again, or not.
-        drop(answer.send(told));
+        (answer, told)
     }
 
     /// Tells every sender, and hands on what is durable.
@@ -238,9 +247,11 @@ impl Ingest {
                 self.ledger.accept(batch.raw.tenant, batch.raw.records.len() as u64);
             }
         }
-        for (tenant, sent, verdict) in group.answers {
-            self.answer(tenant, sent, verdict, group.failed.as_ref());
-        }
+        let failed = group.failed.as_ref();
+        let answers = group.answers.into_iter();
+        self.telling.tell(
+            answers.map(|(tenant, sent, verdict)| self.answer(tenant, sent, verdict, failed)).collect(),
+        );
         let frames = group.frames.into_iter().filter(|_| durable);
         frames.into_iter().try_for_each(|frame| {
             let bytes = frame.bytes();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tocsin_core::batch::TenantId;
-use tocsin_core::engine::Correlator;
+use tocsin_core::engine::{Correlator, MatchStage};
 use tocsin_core::offset::Position;
 use tocsin_core::time::{Span, Timestamp};
 use tocsin_pipeline::alerts::{Alerts, Stored};
@@ -70,10 +70,11 @@ impl Live {
 
     fn steps(world: &World, told: &[Told], cut: usize, kept: &mut Kept) -> Vec<Step> {
         let mut worker = world.worker(true);
-        let matching = worker.matching;
+        let plan = Arc::clone(&world.loaded.plan);
+        let matchers = Box::new(move || MatchStage::new(Arc::clone(&plan), &World::config(true)));
         let correlator = Correlator::new(Arc::clone(&world.loaded.plan), World::config(true));
         let never = CheckpointPlan { bytes: u64::MAX, interval: Duration::MAX };
-        let mut detect = Detect::new(matching, correlator, never, 0);
+        let mut detect = Detect::new(matchers, correlator, never, 0);
         let start = Timestamp(START_MS * 1_000_000);
         let ingest = start.plus(Span::seconds(3_600));
         let mut end = 0;
@@ -83,7 +84,8 @@ impl Live {
             raw.backfill = true;
             end = raw.offsets.to;
             let start = raw.offsets.from;
-            let body = AcceptedBody::Events { batch: Box::new(worker.decoder.decode(raw)), requests: Vec::new() };
+            let body =
+                AcceptedBody::Events { batch: Box::new(worker.decoder.decode(raw)), requests: Vec::new() };
             frames.push(Accepted { start, end, body });
         }
         for hours in [3, 6, 9] {

@@ -77,7 +77,7 @@ impl Server {
         let journal = plan.data.join(JOURNAL_FOLDER);
         let (reader, keys, tenants) = (kept.reader.clone(), kept.keys.clone(), kept.tenants.clone());
         let resume_key = kept.resume_key;
-        let (intake, stages) = start(plan, kept, &shown, on_alert)?.split();
+        let (intake, answers, stages) = start(plan, kept, &shown, on_alert)?.split();
         let config = api_config(plan)?;
         let live = Live::new(LiveParts {
             hub: shown.hub,
@@ -105,6 +105,7 @@ impl Server {
             listener,
             router,
             limits,
+            answers,
             stages,
             keys,
             tenants,

@@ -16,6 +16,7 @@ use std::net::SocketAddr;
 use axum::Router;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tocsin_api::{Listener, Stop, Stopping};
+use tocsin_pipeline::intake::Answers;
 use tocsin_pipeline::ledger::Ledger;
 use tocsin_pipeline::tenants::Tenants;
 use tocsin_pipeline::topology::Stages;
@@ -26,6 +27,7 @@ pub struct Server {
     listener: Listener,
     router: Router,
     limits: tocsin_api::HttpLimits,
+    answers: Answers,
     stages: Stages,
     keys: KeyWatch,
     tenants: Tenants,

@@ -19,7 +19,9 @@ impl Server {
     /// # Errors
     /// When the port or a stage fails. What was acknowledged is safe all the same.
     pub fn run(self, until: impl Future<Output = ()> + Send + 'static) -> anyhow::Result<()> {
-        let Server { listener, router, limits, stages, keys, tenants, metrics, stop, stopping, .. } = self;
+        let Server {
+            listener, router, limits, answers, stages, keys, tenants, metrics, stop, stopping, ..
+        } = self;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let served = runtime.block_on(async {
             let watching = async {
@@ -38,6 +40,7 @@ impl Server {
                 }
                 stop.stop();
             };
+            tokio::spawn(answers.deliver());
             tokio::spawn(upkeep(metrics, stopping.clone()));
             let (served, ()) = tokio::join!(listener.serve(router, limits, stopping), ending);
             served
