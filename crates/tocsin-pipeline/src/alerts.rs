@@ -63,6 +63,8 @@ pub struct Alerts {
     touched: BTreeSet<Owner>,
     /// Alerts that changed sooner than subscribers may be told again, by when they may.
     postponed: BTreeSet<(Timestamp, Owner)>,
+    /// Alerts of the last step that took the place of another.
+    successors: BTreeSet<Owner>,
 }
 
 impl Alerts {
@@ -76,6 +78,7 @@ impl Alerts {
             by_event: HashMap::new(),
             touched: BTreeSet::new(),
             postponed: BTreeSet::new(),
+            successors: BTreeSet::new(),
         }
     }
 
@@ -90,6 +93,7 @@ impl Alerts {
         records: &mut dyn Records,
     ) -> Result<Vec<Change>, StoreError> {
         let mut moved: Vec<Owner> = Vec::new();
+        self.successors.clear();
         for (index, detection) in step.detections.iter().enumerate() {
             if !self.teller.plan().meta(detection.rule).alerts {
                 continue;
@@ -99,8 +103,10 @@ impl Alerts {
             match detection.phase {
                 Phase::Superseded => {
                     let successor = successor(detection, &step.detections[index + 1..]);
-                    let by = successor.map(|successor| self.owner(successor).1);
-                    self.give_way(&owner, |alert| alert.superseded_by = by, &mut moved);
+                    let by = successor.map(|successor| self.owner(successor));
+                    let id = by.as_ref().map(|(_, id)| id.clone());
+                    self.give_way(&owner, |alert| alert.superseded_by = id, &mut moved);
+                    self.successors.extend(by);
                 }
                 Phase::Withdrawn => {
                     self.give_way(&owner, |alert| alert.status = WITHDRAWN.to_string(), &mut moved);
@@ -114,11 +120,13 @@ impl Alerts {
         Ok(self.announce(step, moved))
     }
 
-    /// The alerts that arose with these changes, as they are now.
+    /// The alerts that arose with the changes of the last step, as they are now. One that only took
+    /// the place of another is not among them: whoever was notified is not notified again.
     pub fn raised(&self, changes: &[Change]) -> Vec<Alert> {
         let raised = changes.iter().filter(|change| change.kind == ChangeKind::Raised);
-        let held = raised.filter_map(|change| self.held.get(&(change.tenant, change.alert_id.clone())));
-        held.map(|held| held.stored.alert.clone()).collect()
+        let owners = raised.map(|change| (change.tenant, change.alert_id.clone()));
+        let new = owners.filter(|owner| !self.successors.contains(owner));
+        new.filter_map(|owner| Some(self.held.get(&owner)?.stored.alert.clone())).collect()
     }
 
     /// Alerts the store does not have as they are here, each once; then they count as stored.

@@ -9,6 +9,13 @@ pub const POSITION_MAX: u64 = (1 << 48) - 1;
 /// Bytes of the name of a tenant or source. A frame with a longer one is refused.
 pub const NAME_BYTES_MAX: usize = u16::MAX as usize;
 
+/// Zeros written at once ahead of small groups. A segment that is killed keeps that many behind its
+/// last frame until the next start.
+pub const AHEAD_BYTES_MAX: u64 = 1 << 20;
+
+/// Bytes of a group that zeros are written ahead for. A larger one makes its file longer by itself.
+pub const SMALL_GROUP_BYTES_MAX: u64 = (64 << 10) - 1;
+
 /// Holes that are listed one by one. Those after it are only counted.
 pub const HOLES_LISTED_MAX: usize = 1_000;
 

@@ -3,10 +3,11 @@
 //! A folder of append-only segments, named by the position they begin at. A position is a segment's
 //! base plus a place in its file, and names a byte for ever. [`mod@format`] has the bytes of segments and
 //! frames, [`payload`] those of a frame's content, [`folder`] the files, [`segment`] reads one of
-//! them. On top of these: [`writer`] appends, [`recover`] opens after a crash, [`reader`] gives frames
+//! them. On top of these: [`writer`] appends (`ahead` makes that cheap for little), [`recover`] opens after a crash, [`reader`] gives frames
 //! in order, [`records`] finds a single record again, [`mod@verify`] looks at everything. Nothing here
 //! knows of engines or alerts, and no damage to the files makes any of it panic.
 
+mod ahead;
 pub mod folder;
 pub mod format;
 pub mod hole;

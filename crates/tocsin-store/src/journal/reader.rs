@@ -34,6 +34,8 @@ pub struct Frames {
     current: Option<SegmentReader>,
     position: u64,
     until: u64,
+    /// Whether `until` is where the files end: behind the last frame there may be an unwritten rest.
+    is_to_files_end: bool,
     /// The frame behind a hole that was given just now.
     behind: Option<Frame>,
 }
@@ -62,8 +64,8 @@ impl Frames {
     /// The folder cannot be read.
     pub fn all(folder: &Path) -> io::Result<Frames> {
         let listing = Listing::of(folder)?;
-        let (first, end) = (listing.first(), listing.end());
-        Ok(Frames::of(listing, first, end))
+        let first = listing.first();
+        Ok(Frames::to_files_end(listing, first))
     }
 
     /// Where the next read begins.
@@ -77,7 +79,13 @@ impl Frames {
         while segments.front().is_some_and(|segment| segment.limit <= from) {
             segments.pop_front();
         }
-        Frames { segments, current: None, position: from, until, behind: None }
+        Frames { segments, current: None, position: from, until, is_to_files_end: false, behind: None }
+    }
+
+    /// From a position on, whatever there is.
+    pub(super) fn to_files_end(listing: Listing, from: u64) -> Frames {
+        let until = listing.end();
+        Frames { is_to_files_end: true, ..Frames::of(listing, from, until) }
     }
 
     fn step(&mut self) -> Step {
@@ -87,7 +95,8 @@ impl Frames {
         match self.current.as_mut().and_then(|segment| segment.stretch(self.position)) {
             None => self.next_segment(),
             Some(Stretch::Frame { end }) => self.frame(end),
-            Some(Stretch::Damage { end }) => {
+            Some(Stretch::Unwritten { end }) if self.is_to_files_end && end == self.until => Step::End,
+            Some(Stretch::Damage { end } | Stretch::Unwritten { end }) => {
                 let failed = self.current.as_ref().is_some_and(SegmentReader::is_unreadable);
                 self.hole(end, if failed { HoleReason::Unreadable } else { HoleReason::Damaged })
             }

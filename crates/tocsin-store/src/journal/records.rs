@@ -89,7 +89,7 @@ impl JournalRecords {
             Stretch::Frame { end } => {
                 Some(CachedFrame { start, end, payload: reader.payload(start, end).to_vec() })
             }
-            Stretch::Damage { .. } => None,
+            Stretch::Damage { .. } | Stretch::Unwritten { .. } => None,
         }
     }
 
@@ -139,6 +139,10 @@ impl Index {
                 Some(head) => head.end,
                 None => reader.next_frame(at + 1),
             };
+            if end == reader.limit() {
+                // There may be a frame later: it is walked to from here.
+                return None;
+            }
             self.note(end);
             at = end;
         }

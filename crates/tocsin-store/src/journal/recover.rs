@@ -85,7 +85,9 @@ impl Writer {
             kept.take(&segment.path);
         }
         let buffer = Vec::new();
-        let writer = Writer { folder: owned, options, kept, open, next_base: end, released: 0, buffer };
+        let (next_base, released, may_write_ahead) = (end, 0, true);
+        let writer =
+            Writer { folder: owned, options, kept, open, next_base, released, may_write_ahead, buffer };
         let opened = Opened {
             first: if listing.segments.is_empty() { end } else { listing.first() },
             end,
@@ -124,9 +126,10 @@ fn scan(segment: &Segment) -> Scan {
     let Ok(mut reader) = SegmentReader::open(segment, u64::MAX, LONG_READ_BYTES) else { return scan };
     let mut at = reader.first();
     while let Some(stretch) = reader.stretch(at) {
-        let (Stretch::Frame { end } | Stretch::Damage { end }) = stretch;
+        let (Stretch::Frame { end } | Stretch::Damage { end } | Stretch::Unwritten { end }) = stretch;
         match stretch {
             Stretch::Frame { end } => scan.end = end,
+            Stretch::Unwritten { .. } => {}
             Stretch::Damage { end } => {
                 let hole = Hole { from: at, to: end, reason: HoleReason::Damaged };
                 if end == reader.limit() {
@@ -150,5 +153,12 @@ fn go_on(segment: &Segment, scan: &Scan) -> io::Result<OpenSegment> {
     file.set_len(written)?;
     file.seek(SeekFrom::Start(written))?;
     file.sync_all()?;
-    Ok(OpenSegment { file, base: segment.base, seal: segment.seal, written, synced: written })
+    Ok(OpenSegment {
+        file,
+        base: segment.base,
+        seal: segment.seal,
+        written,
+        synced: written,
+        file_end: written,
+    })
 }

@@ -16,6 +16,9 @@ pub const SHORT_READ_BYTES: usize = 8 << 10;
 /// What a disk loses at once.
 const PAGE_BYTES: usize = 4_096;
 
+/// What an unwritten page looks like.
+const ZEROS: [u8; PAGE_BYTES] = [0; PAGE_BYTES];
+
 /// What stands at a place of a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stretch {
@@ -27,6 +30,12 @@ pub enum Stretch {
     /// No frame begins before `end`.
     Damage {
         /// Where the next frame begins or the segment ends.
+        end: u64,
+    },
+    /// Nothing but zeros up to the limit, as they are written ahead of frames. Where it is known that
+    /// frames were written here, they are lost.
+    Unwritten {
+        /// The limit.
         end: u64,
     },
 }
@@ -88,11 +97,36 @@ impl SegmentReader {
         if at >= self.limit {
             return None;
         }
-        match self.head(at) {
-            Some(head) if self.is_sound(at, &head) => Some(Stretch::Frame { end: head.end }),
-            Some(head) => Some(Stretch::Damage { end: self.next_frame(head.end) }),
-            None => Some(Stretch::Damage { end: self.next_frame(at + 1) }),
+        let seen = self.look(at);
+        if !matches!(seen, Stretch::Damage { .. }) || self.unreadable {
+            return Some(seen);
         }
+        // A writer may have come by since these bytes were read: before what is behind them by now,
+        // it has written what belongs here.
+        self.filled = 0;
+        Some(self.look(at))
+    }
+
+    fn look(&mut self, at: u64) -> Stretch {
+        match self.head(at) {
+            Some(head) if self.is_sound(at, &head) => Stretch::Frame { end: head.end },
+            Some(head) => Stretch::Damage { end: self.next_frame(head.end) },
+            None if self.is_unwritten(at) => Stretch::Unwritten { end: self.limit },
+            None => Stretch::Damage { end: self.next_frame(at + 1) },
+        }
+    }
+
+    /// Whether nothing but zeros stands from a place on. What the disk does not give is none.
+    fn is_unwritten(&mut self, from: u64) -> bool {
+        let mut at = from;
+        while at < self.limit {
+            let step = (self.limit - at).min(PAGE_BYTES as u64) as usize;
+            if self.bytes(at, step) != Some(&ZEROS[..step]) {
+                return false;
+            }
+            at += step as u64;
+        }
+        !self.unreadable
     }
 
     /// The payload of the frame at a place where [`SegmentReader::stretch`] found one up to `end`.

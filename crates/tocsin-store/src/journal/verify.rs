@@ -2,6 +2,7 @@
 //! what is there and what is not, exactly. Nothing is changed, and a server may be running.
 
 use std::io;
+use std::ops::Range;
 use std::path::Path;
 
 use serde::Serialize;
@@ -80,7 +81,8 @@ pub fn verify(folder: &Path) -> io::Result<Report> {
     let listing = Listing::of(folder)?;
     let oldest = |listing: &Listing| listing.segments.first().map_or(0, |segment| segment.base);
     let newest = listing.segments.last().map_or(0, |segment| segment.base);
-    let older = Seen::of(&listing, oldest(&listing), newest);
+    let first = oldest(&listing);
+    let older = Seen::read(&listing, first..newest, Frames::of(listing.clone(), first, newest));
     let (listing, newer) = look_at_newest(folder, listing, newest)?;
     // What a running server has freed meanwhile was no damage.
     let oldest = oldest(&listing);
@@ -104,7 +106,7 @@ pub fn verify(folder: &Path) -> io::Result<Report> {
 fn look_at_newest(folder: &Path, mut listing: Listing, newest: u64) -> io::Result<(Listing, Seen)> {
     let mut looks = 1;
     loop {
-        let seen = Seen::of(&listing, newest, listing.end());
+        let seen = Seen::read(&listing, newest..u64::MAX, Frames::to_files_end(listing.clone(), newest));
         if seen.holes.is_empty() || looks == LOOKS_MAX || !is_in_use(folder) {
             return Ok((listing, seen));
         }
@@ -134,16 +136,20 @@ struct Seen {
 }
 
 impl Seen {
-    /// The segments that begin from one position on and before another.
-    fn of(listing: &Listing, from: u64, until: u64) -> Seen {
-        let within = |segment: &&Segment| (from..until).contains(&segment.base);
+    /// What the frames give of the segments whose bases lie in a range.
+    fn read(listing: &Listing, bases: Range<u64>, mut frames: Frames) -> Seen {
+        let within = |segment: &&Segment| bases.contains(&segment.base);
         let segments = listing.segments.iter().filter(within).map(SegmentReport::of).collect();
         let mut seen = Seen { segments, holes: Vec::new() };
-        for read in Frames::of(listing.clone(), from, until) {
+        for read in &mut frames {
             match read {
                 Read::Frame(frame) => seen.count(&frame),
                 Read::Hole(hole) => seen.holes.push(hole),
             }
+        }
+        // The unwritten rest of a file holds no positions yet.
+        if let Some(last) = seen.segments.last_mut() {
+            last.end = last.end.min(frames.position());
         }
         seen
     }

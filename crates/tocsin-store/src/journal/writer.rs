@@ -54,6 +54,9 @@ pub struct Writer {
     /// Where the next segment begins when none is open.
     pub(super) next_base: u64,
     pub(super) released: u64,
+    /// Whether zeros are written ahead: not since the disk had no room for them or failed, until a
+    /// whole segment went well again.
+    pub(super) may_write_ahead: bool,
     /// A frame's head and what goes before its records' bytes.
     pub(super) buffer: Vec<u8>,
 }
@@ -66,10 +69,13 @@ pub(super) struct OpenSegment {
     pub(super) seal: Seal,
     pub(super) written: u64,
     pub(super) synced: u64,
+    /// One past the last byte that is known to be there: frames, and zeros ahead of more.
+    pub(super) file_end: u64,
 }
 
 impl Writer {
-    /// Bytes the journal takes on disk.
+    /// Bytes the journal takes, without the zeros ahead of the next frames: those take what is left
+    /// below its bound at most.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.kept.bytes() + self.open.as_ref().map_or(0, |segment| segment.written)
@@ -109,6 +115,7 @@ impl Writer {
             segment.written >= self.options.segment_bytes && segment.synced == segment.written
         };
         if let Some(segment) = self.open.take_if(is_full) {
+            self.may_write_ahead = true;
             self.close(&segment);
         }
     }
@@ -116,7 +123,7 @@ impl Writer {
     fn close(&mut self, segment: &OpenSegment) {
         self.next_base = segment.base + segment.synced;
         let path = self.folder.segment_path(segment.base);
-        self.kept.push(Closed { end: self.next_base, bytes: segment.synced, path });
+        self.kept.push(Closed { end: self.next_base, bytes: segment.file_end, path });
     }
 
     /// Frees what may go, as far as so many bytes more need it.
@@ -141,7 +148,8 @@ impl Writer {
         }
         let base = self.next_base;
         let (file, seal) = self.folder.new_segment(base).map_err(|error| self.told("extended", &error))?;
-        self.open = Some(OpenSegment { file, base, seal, written: HEADER_BYTES, synced: HEADER_BYTES });
+        let [written, synced, file_end] = [HEADER_BYTES; 3];
+        self.open = Some(OpenSegment { file, base, seal, written, synced, file_end });
         Ok(())
     }
 
@@ -158,6 +166,7 @@ impl Writer {
         write_both(&mut segment.file, &self.buffer, records)?;
         crash::point(Point::AfterWrite);
         segment.written += (self.buffer.len() + records.len()) as u64;
+        segment.file_end = segment.file_end.max(segment.written);
         let end = segment.base + segment.written;
         Ok(Appended { start, records_at: end - records.len() as u64, end })
     }
@@ -165,7 +174,7 @@ impl Writer {
     /// Cuts the newest segment back to what is synced; one that cannot be cut is sealed.
     fn forget(&mut self) {
         let Some(segment) = &mut self.open else { return };
-        let cut = segment.file.set_len(segment.synced);
+        let cut = segment.cut(segment.synced);
         match cut.and_then(|()| segment.file.seek(SeekFrom::Start(segment.synced))) {
             Ok(_) => segment.written = segment.synced,
             Err(_) => self.seal(),
@@ -175,8 +184,8 @@ impl Writer {
     /// Never writes the newest segment again. What is behind its synced end is cut off if the disk
     /// lets us; if not, readers stop where the next segment begins.
     fn seal(&mut self) {
-        let Some(segment) = self.open.take() else { return };
-        drop(segment.file.set_len(segment.synced));
+        let Some(mut segment) = self.open.take() else { return };
+        drop(segment.cut(segment.synced));
         if segment.synced > HEADER_BYTES {
             self.close(&segment);
         } else {
@@ -220,6 +229,10 @@ impl Journal for Writer {
         let Some(segment) = self.open.as_mut().filter(|segment| segment.synced < segment.written) else {
             return Ok(());
         };
+        let room = self.options.journal_bytes_max.saturating_sub(self.kept.bytes());
+        // What could not be written ahead is written when it comes.
+        self.may_write_ahead =
+            self.may_write_ahead && segment.write_ahead(room.min(self.options.segment_bytes)).is_ok();
         crash::point(Point::BeforeSync);
         match segment.file.sync_data() {
             Ok(()) => {
@@ -228,6 +241,7 @@ impl Journal for Writer {
                 Ok(())
             }
             Err(error) => {
+                self.may_write_ahead = false;
                 self.seal();
                 Err(self.told("synced", &error))
             }
@@ -241,6 +255,16 @@ impl Journal for Writer {
     fn release(&mut self, position: u64) {
         self.released = self.released.max(position);
         while self.bytes() > self.options.journal_bytes_max && self.kept.free_oldest(self.released) {}
+    }
+}
+
+impl Drop for Writer {
+    /// Takes the zeros away while the folder is still this writer's; if the disk does not let it, the
+    /// next start does.
+    fn drop(&mut self) {
+        if let Some(segment) = &mut self.open {
+            drop(segment.take_back());
+        }
     }
 }
 

@@ -39,10 +39,14 @@ impl Drop for SmallDisk {
     }
 }
 
-/// Appends and syncs until the disk says no.
-fn fill(writer: &mut tocsin_store::journal::Writer, acknowledged: &mut Vec<u64>) -> JournalError {
+/// Appends and syncs records of so many bytes until the disk says no.
+fn fill(
+    writer: &mut tocsin_store::journal::Writer,
+    bytes: usize,
+    acknowledged: &mut Vec<u64>,
+) -> JournalError {
     loop {
-        let appended = match try_append(writer, &record_of(30_000, acknowledged.len())) {
+        let appended = match try_append(writer, &record_of(bytes, acknowledged.len())) {
             Ok(appended) => appended,
             Err(error) => return error,
         };
@@ -71,7 +75,7 @@ fn a_full_disk_is_told_and_writing_goes_on_when_there_is_room() {
         let (mut writer, _) = open(&disk.journal(), small(segment_bytes));
         let mut acknowledged = Vec::new();
         for round in 0..3 {
-            let error = fill(&mut writer, &mut acknowledged);
+            let error = fill(&mut writer, 30_000, &mut acknowledged);
             assert!(matches!(error, JournalError::Full(_)), "{error:?}");
             assert!(error.to_string().contains("no room on the disk"), "{error}");
             assert_eq!(starts(&disk.journal(), writer.end()), acknowledged, "round {round}");
@@ -80,7 +84,7 @@ fn a_full_disk_is_told_and_writing_goes_on_when_there_is_room() {
         let before = acknowledged.len();
         acknowledged.push(append(&mut writer, &record_of(30_000, 0)).start);
         writer.sync().unwrap();
-        fill(&mut writer, &mut acknowledged);
+        fill(&mut writer, 30_000, &mut acknowledged);
         assert!(acknowledged.len() > before + 10, "{} frames more", acknowledged.len() - before);
         assert_eq!(starts(&disk.journal(), writer.end()), acknowledged);
         drop(writer);
@@ -88,6 +92,20 @@ fn a_full_disk_is_told_and_writing_goes_on_when_there_is_room() {
         assert_eq!((opened.torn, opened.holes.len()), (None, 0));
         assert_eq!(starts(&disk.journal(), writer.end()), acknowledged, "after a restart");
     }
+}
+
+#[test]
+fn zeros_that_find_no_room_ahead_leave_all_of_it_to_frames() {
+    let Some(disk) = SmallDisk::mount() else {
+        eprintln!("skipped: mounting a small disk needs root");
+        return;
+    };
+    fs::write(disk.folder.path().join("ballast"), vec![1; 3 << 19]).unwrap();
+    let (mut writer, _) = open(&disk.journal(), small(100 << 20));
+    let mut acknowledged = Vec::new();
+    fill(&mut writer, 3_000, &mut acknowledged);
+    assert!(acknowledged.len() * 3_000 > 450_000, "{} frames", acknowledged.len());
+    assert_eq!(starts(&disk.journal(), writer.end()), acknowledged);
 }
 
 #[test]

@@ -88,6 +88,22 @@ fn records_are_found_while_the_journal_grows_and_is_freed() {
 }
 
 #[test]
+fn a_record_that_was_asked_for_too_early_is_found_once_it_is_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut writer, _) = open(folder.path(), small(1 << 20));
+    append(&mut writer, &record_of(100, 0));
+    writer.sync().unwrap();
+    let mut journal = JournalRecords::new(folder.path());
+    assert_eq!(journal.record(500_000), None, "zeros are there, ahead of what comes");
+    for k in 0..50 {
+        let record = format!("record {k} {}", "x".repeat(20_000));
+        let appended = append(&mut writer, &events(&[record.as_bytes()]));
+        writer.sync().unwrap();
+        assert_eq!(journal.record(appended.records_at), Some(record.into_bytes()), "{k}");
+    }
+}
+
+#[test]
 fn records_of_a_segment_that_replaced_a_failed_one_are_found() {
     let folder = tempfile::tempdir().unwrap();
     let (mut writer, _) = open(folder.path(), small(1 << 20));

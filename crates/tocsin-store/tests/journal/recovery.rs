@@ -4,7 +4,7 @@ use std::fs::{self, OpenOptions};
 
 use tocsin_pipeline::journal::Journal;
 use tocsin_store::journal::format::HEADER_BYTES;
-use tocsin_store::journal::{Frames, OpenError, Options, Writer};
+use tocsin_store::journal::{Frames, OpenError, Options, Writer, verify};
 
 use crate::support::{
     Content, Written, append, copy, events, open, read, record_of, small, some_frame, split,
@@ -15,15 +15,17 @@ fn a_tail_torn_at_any_byte_loses_the_last_frame_only() {
     let written =
         Written::of(small(1 << 20), [record_of(50, 1), Content::Tick(4), events(&[b"one", b"two"])]);
     let last = written.frames.last().unwrap();
-    for cut in last.start..last.end {
+    let zeros = [0, 1, 20_000];
+    for (cut, zeros) in (last.start..last.end).flat_map(|cut| zeros.map(|zeros| (cut, zeros))) {
         let folder = copy(written.path());
         let file =
             OpenOptions::new().write(true).open(folder.path().join("00000000000000000000.log")).unwrap();
         file.set_len(cut).unwrap();
+        file.set_len(cut + zeros).unwrap();
         let (mut writer, opened) = open(folder.path(), small(1 << 20));
         assert_eq!(opened.end, last.start, "cut at {cut}");
         let torn = opened.torn.map(|hole| (hole.from, hole.to));
-        assert_eq!(torn, (cut > last.start).then_some((last.start, cut)), "cut at {cut}");
+        assert_eq!(torn, (cut > last.start).then_some((last.start, cut + zeros)), "cut at {cut}, {zeros}");
         let again = append(&mut writer, &last.content);
         writer.sync().unwrap();
         assert_eq!((again.start, again.end), (last.start, last.end), "cut at {cut}");
@@ -33,14 +35,28 @@ fn a_tail_torn_at_any_byte_loses_the_last_frame_only() {
 
 #[test]
 fn a_tail_of_other_bytes_is_taken_away() {
-    for tail in [vec![0; 70_000], vec![0xF7; 33], b"\xF7TJ\xC1 and so on, and so on".to_vec()] {
+    let mut late = vec![0; 70_000];
+    late.push(1);
+    let tails = [
+        (vec![0; 70_000], false),
+        (late, true),
+        (vec![0xF7; 33], true),
+        (b"\xF7TJ\xC1 and so on, and so on".to_vec(), true),
+    ];
+    for (tail, is_torn) in tails {
         let written = Written::of(small(1 << 20), (0..5).map(some_frame));
         let (base, path) = written.segments().remove(0);
         let mut bytes = fs::read(&path).unwrap();
         bytes.extend_from_slice(&tail);
         fs::write(&path, bytes).unwrap();
+        assert_eq!(
+            verify(written.path()).unwrap().is_sound(),
+            !is_torn,
+            "zeros to the end are none written yet"
+        );
         let (writer, opened) = open(written.path(), small(1 << 20));
-        assert_eq!(opened.torn.map(|hole| (hole.from, hole.bytes())), Some((written.end, tail.len() as u64)));
+        let torn = opened.torn.map(|hole| (hole.from, hole.bytes()));
+        assert_eq!(torn, is_torn.then_some((written.end, tail.len() as u64)));
         assert_eq!(fs::metadata(&path).unwrap().len(), written.end - base);
         assert_eq!(read(written.path(), 0, writer.end()), (written.frames.clone(), vec![]));
     }
@@ -74,6 +90,38 @@ fn frames_written_but_not_synced_are_read_after_a_crash_or_not_at_all() {
     let (writer, opened) = open(folder.path(), small(1 << 20));
     let (frames, holes) = read(folder.path(), 0, writer.end());
     assert_eq!((frames.len(), holes.len(), opened.torn), (2, 0, None));
+}
+
+#[test]
+fn a_kill_leaves_zeros_that_are_neither_frames_nor_damage() {
+    let killed = Written::killed(small(1 << 20), (0..20).map(some_frame));
+    let (_, path) = killed.segments().remove(0);
+    assert_eq!(fs::metadata(&path).unwrap().len(), 1 << 20, "zeros are written ahead");
+    let report = verify(killed.path()).unwrap();
+    assert!(report.is_sound() && report.frames == 20, "{report:?}");
+    assert_eq!(report.segments[0].end, killed.end);
+    let all = split(Frames::all(killed.path()).unwrap());
+    assert_eq!(all, (killed.frames.clone(), vec![]));
+    let (mut writer, opened) = open(killed.path(), small(1 << 20));
+    assert_eq!((opened.end, opened.torn, opened.bytes), (killed.end, None, killed.end));
+    assert_eq!(fs::metadata(&path).unwrap().len(), killed.end, "they are cut off");
+    let appended = append(&mut writer, &Content::Tick(1));
+    writer.sync().unwrap();
+    assert_eq!(appended.start, killed.end);
+    assert_eq!(read(killed.path(), 0, writer.end()).0.len(), 21);
+}
+
+#[test]
+fn a_last_frame_that_was_lost_to_zeros_is_a_hole_for_whoever_knows_of_it() {
+    let killed = Written::killed(small(1 << 20), (0..20).map(some_frame));
+    let last = killed.frames.last().unwrap();
+    let (_, path) = killed.segments().remove(0);
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[last.start as usize..last.end as usize].fill(0);
+    fs::write(&path, bytes).unwrap();
+    let (frames, holes) = read(killed.path(), 0, killed.end);
+    assert_eq!(frames.len(), 19);
+    assert_eq!(holes.iter().map(|hole| (hole.from, hole.to)).collect::<Vec<_>>(), [(last.start, last.end)]);
 }
 
 #[test]

@@ -155,6 +155,20 @@ pub struct Written {
 impl Written {
     /// A journal of these frames, synced each.
     pub fn of(options: Options, contents: impl IntoIterator<Item = Content>) -> Written {
+        let (written, writer) = Written::with_writer(options, contents);
+        drop(writer);
+        written
+    }
+
+    /// The same, as a kill of its writer leaves it.
+    pub fn killed(options: Options, contents: impl IntoIterator<Item = Content>) -> Written {
+        let (written, writer) = Written::with_writer(options, contents);
+        let folder = copy(written.path());
+        drop(writer);
+        Written { folder, ..written }
+    }
+
+    fn with_writer(options: Options, contents: impl IntoIterator<Item = Content>) -> (Written, Writer) {
         let folder = tempfile::tempdir().unwrap();
         let (mut writer, _) = open(folder.path(), options);
         let mut frames = Vec::new();
@@ -164,7 +178,7 @@ impl Written {
             frames.push(Placed { start, end, content });
         }
         let end = writer.end();
-        Written { folder, frames, end }
+        (Written { folder, frames, end }, writer)
     }
 
     pub fn path(&self) -> &Path {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Context;
-use tocsin_alert::role::View;
+use tocsin_alert::role::{Role, View};
 use tocsin_core::batch::TenantId;
 use tocsin_core::time::Span;
 use tocsin_pipeline::ledger::Ledger;
@@ -30,6 +30,9 @@ const TOKEN_TTL: Span = Span::seconds(8 * 3_600);
 /// Where the demo listens if nothing else is said and nobody else does.
 const PORT: u16 = 8_080;
 
+/// Frames that wait for the page: bursts of the recording come many times as fast as they happened.
+const DEMO_QUEUE: usize = 8_192;
+
 /// How often it is looked whether everything sent is processed.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
@@ -52,6 +55,9 @@ pub fn run(cli: &Cli, args: &DemoArgs) -> anyhow::Result<u8> {
     let data = cli.data.clone().unwrap_or_else(|| temporary.path().to_path_buf());
     let mut plan = plan(&RunArgs::default(), Some(&data))?;
     plan.listen = address(args.listen);
+    // Whoever signs in with the printed address is its only user, and may see all of it.
+    plan.api.stream.unmask_from = Some(Role::Analyst);
+    plan.api.stream.queue = DEMO_QUEUE;
     start_log(&plan.log);
     let lines = recording::lines()?;
     let (key, token) = credentials(&plan)?;

@@ -27,7 +27,8 @@ use crate::commands::UsageError;
 use crate::config::plan::RunPlan;
 use crate::loading;
 use crate::output::complain;
-use crate::server::Server;
+use crate::server::signals::Signals;
+use crate::server::{Server, open_files};
 
 /// The journal's folder in the data folder.
 pub const JOURNAL_FOLDER: &str = "journal";
@@ -101,7 +102,12 @@ impl Server {
             stopping: stopping.clone(),
         });
         let router = router(state);
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        // Whoever reads that we listen may ask us to end at once.
+        let signals = runtime.block_on(async { Signals::listen() })?;
         Ok(Server {
+            runtime,
+            signals,
             listener,
             router,
             limits,
@@ -152,6 +158,7 @@ fn start(plan: &RunPlan, kept: Kept, shown: &Shown, on_alert: OnAlert) -> anyhow
 /// The HTTP side as configured; without a secret of its own it gets that of the data folder.
 fn api_config(plan: &RunPlan) -> anyhow::Result<ApiConfig> {
     let mut config = plan.api.clone();
+    config.limits.connections_max = open_files::room_for(config.limits.connections_max);
     if config.auth.secret.is_empty() {
         config.auth.secret = JwtSecret::of_folder(&plan.data)?.as_bytes().to_vec();
     }

@@ -7,7 +7,9 @@
 //! ```
 
 mod build;
+mod open_files;
 mod run;
+mod signals;
 
 pub use build::JOURNAL_FOLDER;
 
@@ -21,9 +23,14 @@ use tocsin_pipeline::ledger::Ledger;
 use tocsin_pipeline::tenants::Tenants;
 use tocsin_pipeline::topology::Stages;
 use tocsin_store::KeyWatch;
+use tokio::runtime::Runtime;
+
+use self::signals::Signals;
 
 /// A server whose stages run and whose port is open.
 pub struct Server {
+    runtime: Runtime,
+    signals: Signals,
     listener: Listener,
     router: Router,
     limits: tocsin_api::HttpLimits,

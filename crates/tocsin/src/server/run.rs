@@ -20,9 +20,20 @@ impl Server {
     /// When the port or a stage fails. What was acknowledged is safe all the same.
     pub fn run(self, until: impl Future<Output = ()> + Send + 'static) -> anyhow::Result<()> {
         let Server {
-            listener, router, limits, answers, stages, keys, tenants, metrics, stop, stopping, ..
+            runtime,
+            signals,
+            listener,
+            router,
+            limits,
+            answers,
+            stages,
+            keys,
+            tenants,
+            metrics,
+            stop,
+            stopping,
+            ..
         } = self;
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let served = runtime.block_on(async {
             let watching = async {
                 let mut look = tokio::time::interval(LOOK_EVERY);
@@ -35,7 +46,7 @@ impl Server {
             let ending = async {
                 tokio::select! {
                     () = until => {}
-                    () = signalled() => {}
+                    () = signals.asked() => {}
                     () = watching => {}
                 }
                 stop.stop();
@@ -58,17 +69,5 @@ fn refresh(keys: &KeyWatch, tenants: &Tenants) {
         Ok(true) => tenants.replace(keys.ring().tenants().iter().cloned()),
         Ok(false) => {}
         Err(error) => tracing::warn!(reason = %error, "keys cannot be read again"),
-    }
-}
-
-/// Somebody asks the process to end.
-async fn signalled() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminated) = signal(SignalKind::terminate()) else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminated.recv() => {}
     }
 }

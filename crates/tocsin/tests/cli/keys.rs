@@ -211,7 +211,7 @@ fn a_weak_or_exposed_secret_is_refused() {
     let short = run(&folder, &CREATE_TOKEN, &[("JWT_SECRET", "short")]);
     assert_eq!((short.code, short.out.as_str()), (2, ""));
     assert!(
-        short.err.contains("JWT_SECRET: a JWT secret has at least 32 bytes, this one has 5"),
+        short.err.contains("`JWT_SECRET`: a secret of 5 bytes can be guessed; 32 are the least"),
         "{}",
         short.err
     );

@@ -97,22 +97,19 @@ fn odd_values_are_events_all_the_same() {
         r#"{"timestamp":1e999,"event_type":"x","status":1e999,"bytes":-0}"#.to_string(),
         format!(r#"{{"status":{digits},"bytes":-{digits}}}"#),
         r#"{"user":"\ud800","host":"\udc00\ud800x"}"#.to_string(),
-        format!(r#"{{"user":"{}"}}"#, "u".repeat(1 << 20)),
         "{}".to_string(),
+        // So long that a stream that cannot keep up tells a gap instead: none is read behind it.
+        format!(r#"{{"user":"{}"}}"#, "u".repeat(1 << 20)),
     ];
     let mut follower = site.follow(&site.analyst);
     follower.next().unwrap();
     for (number, odd) in rows.iter().enumerate() {
-        assert_eq!(
-            among_good(&site, number, odd.as_bytes()),
-            json!({ "accepted": 12, "rejected": [] }),
-            "{odd:.80}"
-        );
+        let reply = among_good(&site, number, odd.as_bytes());
+        assert_eq!(reply, json!({ "accepted": 12, "rejected": [] }), "{odd:.80}");
+        let shown = if number + 1 < rows.len() { 12 } else { 0 };
+        (0..shown).for_each(|_| drop(follower.next_of("security_event").json()));
     }
     assert_eq!(site.alerts().len(), rows.len());
-    for _ in 0..rows.len() * 12 {
-        follower.next_of("security_event").json();
-    }
 }
 
 #[test]
@@ -128,8 +125,27 @@ fn half_a_body_bad_is_listed_to_a_bound_and_counted_whole() {
     for body in
         ["\u{feff}{\"a\":1}\n{\"a\":2}\n", "\u{feff}[{\"a\":1},{\"a\":2}]", "\r\n{\"a\":1}\r\n\r\n{\"a\":2}"]
     {
-        assert_eq!(site.server.post_events(&site.ingest, body).json()["accepted"], 2, "{body:?}");
+        let answer =
+            site.server.send("POST", "/api/v1/events", &[("X-Api-Key", &site.ingest)], body.as_bytes());
+        assert_eq!(answer.json()["accepted"], 2, "{body:?}");
     }
+}
+
+#[test]
+fn what_a_sender_writes_cannot_make_a_log_line() {
+    let site = Site::open();
+    let name = "x\n[ALERT] forged\r\u{1b}[2J\u{202e}";
+    let events: Vec<Value> = failed_logins(5, "192.0.2.1");
+    let named = events.into_iter().map(|mut event| {
+        event["user"] = json!(name);
+        event
+    });
+    site.events(&named.collect::<Vec<_>>());
+    assert_eq!(site.alerts().len(), 1);
+    let told = site.told_alerts();
+    let [line] = &told[..] else { panic!("{told:?}") };
+    assert!(line.starts_with("[ALERT] 5 failed logins of x") && line.contains("forged"), "{line:?}");
+    assert!(!line.contains(|character: char| character.is_control() || character == '\u{202e}'), "{line:?}");
 }
 
 /// The most memory the server has had, in kibibytes.
@@ -252,14 +268,7 @@ fn what_is_no_http_is_refused_and_the_server_lives_on() {
         stream.shutdown(std::net::Shutdown::Write).unwrap();
         assert_eq!(status(&rest(&mut stream)), expect, "{first:?}");
     }
-    for path in [
-        
-        "/alerts?%00",
-        "/api/v1/alerts/%ff%00",
-        "/%2e%2e/%2e%2e/etc/passwd",
-        "//",
-        "/alerts/",
-    ] {
+    for path in ["/alerts?%00", "/api/v1/alerts/%ff%00", "/%2e%2e/%2e%2e/etc/passwd", "//", "/alerts/"] {
         let status = site.server.get(path, &site.analyst).status;
         assert!((400..500).contains(&status), "{path}: {status}");
     }

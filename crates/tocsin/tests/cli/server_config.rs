@@ -3,15 +3,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot set itself up fails")]
 
-use std::io::{BufRead, BufReader, Read};
-use std::net::{SocketAddr, TcpListener};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 use serde_json::json;
 
 use crate::server_contract_support::{Site, entry};
-use crate::server_support::{Server, Start, key, token};
+use crate::server_support::{PATIENCE, Server, Start, key, token};
 use crate::support::{Folder, Outcome};
 
 /// `tocsin run` in a folder, with these arguments and variables.
@@ -22,11 +22,16 @@ struct Running {
 
 impl Running {
     fn start(folder: &Folder, args: &[&str], variables: &[(&str, &str)]) -> Running {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_tocsin"))
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tocsin"));
+        command.envs(variables.iter().copied());
+        Running::of(command, folder, args)
+    }
+
+    fn of(mut command: Command, folder: &Folder, args: &[&str]) -> Running {
+        let mut child = command
             .arg("run")
             .args(args)
             .current_dir(folder.path())
-            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -89,11 +94,30 @@ fn one_line_says_where_it_listens_and_a_signal_ends_it_with_0() {
         let address = running.address();
         assert!(address.ip().is_loopback() && address.port() != 0, "{address}");
         let outcome = running.ended_by(signal);
-        assert_eq!((outcome.code, outcome.out.as_str(), outcome.err.as_str()), (0, "", ""), "{signal}");
+        assert_eq!((outcome.code, outcome.out.as_str()), (0, ""), "{signal}: {}", outcome.err);
         let secret = folder.path().join("tocsin-data/jwt_secret");
         let mode = std::fs::metadata(&secret).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode, 0o600, "a fresh folder, the default one, has a secret of its own");
     }
+}
+
+#[test]
+fn more_connections_are_served_than_files_a_process_may_open_at_first() {
+    let folder = Folder::new();
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -Sn 200 && exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_tocsin")]);
+    let mut running = Running::of(command, &folder, &ANY_PORT);
+    let address = running.address();
+    let mut open: Vec<TcpStream> = (0..300).map(|_| TcpStream::connect(address).unwrap()).collect();
+    for stream in &mut open {
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+        let mut status = [0; 12];
+        stream.read_exact(&mut status).unwrap();
+        assert_eq!(&status, b"HTTP/1.1 200");
+    }
+    drop(open);
+    assert_eq!(running.ended_by("-TERM").code, 0);
 }
 
 #[test]

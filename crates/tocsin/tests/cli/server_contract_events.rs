@@ -232,12 +232,15 @@ fn what_succeeded_or_is_no_login_is_no_failed_login() {
     }
 }
 
+/// A second since 1970 as a sender writes it.
+type Written = fn(i64) -> Value;
+
 #[test]
 fn times_are_rfc_3339_or_epochs_by_magnitude() {
     let site = Site::open();
     // 2025-01-08T12:00:00Z.
     let seconds = 1_736_337_600_i64;
-    let as_written: [(&str, fn(i64) -> Value); 7] = [
+    let as_written: [(&str, Written); 7] = [
         ("s", |s| json!(s)),
         ("ms", |s| json!(s * 1_000)),
         ("µs", |s| json!(s * 1_000_000)),
@@ -245,9 +248,8 @@ fn times_are_rfc_3339_or_epochs_by_magnitude() {
         ("s as text", |s| json!(s.to_string())),
         ("s with a fraction", |s| json!(s as f64)),
         ("another zone", |s| {
-            json!(
-                at(u32::try_from(s - 1_736_337_600).unwrap()).replace("T12:", "T14:").replace('Z', "+02:00")
-            )
+            let utc = at(u32::try_from(s - 1_736_337_600).unwrap());
+            json!(utc.replace("T12:", "T14:").replace('Z', "+02:00"))
         }),
     ];
     let mut events = Vec::new();
@@ -341,6 +343,7 @@ fn what_was_acknowledged_is_there_after_a_restart_and_verify_finds_it_sound() {
     let before = (site.alert("brute_force"), site.ledger());
     let site = site.restarted("");
     assert_eq!((site.alert("brute_force"), site.ledger()), before);
+    assert_eq!(site.told_alerts(), [] as [String; 0], "nobody is notified again");
     let Site { folder, server, .. } = site;
     assert_eq!(server.stop().0, Some(0));
     let found = Folder::run(&folder, &["verify", "data", "--json"]);

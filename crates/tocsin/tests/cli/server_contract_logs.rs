@@ -1,8 +1,6 @@
 //! What the contract promises for `POST /logs`, and what comes of log entries: replies, alerts and
 //! log lines as the reference system gives them, word for word.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot set itself up fails")]
-
 use serde_json::{Value, json};
 
 use crate::server_contract_support::{Site, at, entry, failed_logins, problem};

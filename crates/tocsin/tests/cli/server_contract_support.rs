@@ -12,6 +12,9 @@ use serde_json::{Value, json};
 use crate::server_support::{Answer, PATIENCE, Server, Start, key, token};
 use crate::support::Folder;
 
+/// How long a stream may say nothing that is waited for: less than it takes to the next heartbeat.
+const SILENCE: Duration = Duration::from_secs(20);
+
 /// A server with somebody who sends and somebody who reads.
 pub struct Site {
     /// The folder the server runs in.
@@ -182,7 +185,7 @@ impl Follower {
     /// Asks for a stream at this address.
     pub fn at(server: &Server, path: &str, version: &str, headers: &[(&str, &str)]) -> Follower {
         let mut stream = TcpStream::connect(server.address()).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_read_timeout(Some(SILENCE)).unwrap();
         let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
         write!(stream, "GET {path} {version}\r\nHost: a\r\n{headers}\r\n").unwrap();
         let mut reader = BufReader::new(stream);

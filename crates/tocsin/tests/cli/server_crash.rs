@@ -82,8 +82,7 @@ impl Trial {
         let start = Start { config: CONFIG, variables: &[("TOCSIN_CRASH_AT", &at)] };
         // Some points are passed before the server listens.
         let Ok(server) = Server::try_start(&self.folder, &start) else { return true };
-        let loads: Vec<_> =
-            (0..4).map(|_| self.sent.load(server.address(), &self.key, REQUESTS)).collect();
+        let loads: Vec<_> = (0..4).map(|_| self.sent.load(server.address(), &self.key, REQUESTS)).collect();
         loads.into_iter().for_each(crate::server_load::Load::join);
         server.has_died()
     }
@@ -92,8 +91,7 @@ impl Trial {
     fn die_after(&self, time: Duration) {
         let start = Start { config: CONFIG, ..Start::default() };
         let server = Server::start_with(&self.folder, &start);
-        let loads: Vec<_> =
-            (0..4).map(|_| self.sent.load(server.address(), &self.key, REQUESTS)).collect();
+        let loads: Vec<_> = (0..4).map(|_| self.sent.load(server.address(), &self.key, REQUESTS)).collect();
         std::thread::park_timeout(time);
         server.kill();
         loads.into_iter().for_each(crate::server_load::Load::join);

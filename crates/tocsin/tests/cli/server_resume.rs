@@ -144,7 +144,7 @@ fn a_subscriber_that_reads_nothing_for_a_while_is_told_the_gap_and_misses_no_ale
     let mut sent = 0;
     while sent < 12_000 {
         let event = |number: u64| {
-            let kind = if number % 100 == 0 { "login_success" } else { "login_failed" };
+            let kind = if number.is_multiple_of(100) { "login_success" } else { "login_failed" };
             format!("{{\"type\":\"{kind}\",\"user\":\"u{number}\",\"pad\":\"{padding}\"}}\n")
         };
         let body: String = (sent..sent + 1_000).map(event).collect();

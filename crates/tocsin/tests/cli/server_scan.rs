@@ -41,7 +41,12 @@ fn scanned(folder: &Folder, files: &[PathBuf], as_of: &str) -> BTreeMap<String, 
 }
 
 /// The alerts of a server that was sent these lines, once they have settled.
-fn served(folder: &Folder, lines: &[String], as_of: &str, expect: &BTreeMap<String, Value>) -> BTreeMap<String, Value> {
+fn served(
+    folder: &Folder,
+    lines: &[String],
+    as_of: &str,
+    expect: &BTreeMap<String, Value>,
+) -> BTreeMap<String, Value> {
     let config = format!(
         "sources: {{http: {{backfill: true, as_of: {as_of}}}}}\ndetect: {{idle: 1s}}\nlog: {{level: error}}"
     );

@@ -73,7 +73,7 @@ impl Server {
         let lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let noted = Arc::clone(&told);
         std::thread::spawn(move || {
-            lines.map_while(Result::ok).for_each(|line| noted.lock().unwrap().push(line))
+            lines.map_while(Result::ok).for_each(|line| noted.lock().unwrap().push(line));
         });
         let mut first = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap();

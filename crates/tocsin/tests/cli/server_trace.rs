@@ -2,6 +2,7 @@
 //! this, because the page cache survives it.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot set itself up fails")]
+#![expect(clippy::print_stdout, reason = "a skipped test says why")]
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -23,7 +24,14 @@ struct Order {
 /// A trace of a process: its writes, syncs and sends, in the order in which they ended.
 fn trace(process: u32, into: &Path) -> Option<Child> {
     let mut child = Command::new("strace")
-        .args(["-f", "-y", "-s", "400", "-e", "trace=write,writev,pwrite64,pwritev,fdatasync,fsync,sendto,sendmsg"])
+        .args([
+            "-f",
+            "-y",
+            "-s",
+            "400",
+            "-e",
+            "trace=write,writev,pwrite64,pwritev,fdatasync,fsync,sendto,sendmsg",
+        ])
         .args(["-o", into.to_str().unwrap(), "-p", &process.to_string()])
         .stderr(Stdio::piped())
         .spawn()

@@ -1,5 +1,7 @@
 //! `tocsin verify` from outside: sound, damaged, torn, beside a writer, and used wrongly.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot set itself up fails")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
