@@ -125,7 +125,7 @@ impl Reason {
             Reason::TooDeep => "nested deeper than 64 levels",
             Reason::RecordTooLarge => "longer than 8 MiB",
             Reason::ControlCharacter => "contains a control character",
-            Reason::UnknownFormat => "no known log format (name one with --format)",
+            Reason::UnknownFormat => "no known log format",
             Reason::Truncated => "the input ends inside this record",
             Reason::Unreadable => "reading it failed; please report this as a defect",
         }

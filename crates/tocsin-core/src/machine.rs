@@ -193,7 +193,7 @@ mod tests {
     #[test]
     fn a_delay_is_exact_to_the_millisecond_however_long() {
         let day = 86_400_000;
-        for ms in [0, 1, -1, 25 * day, -25 * day, 36_525 * day, -36_525 * day, 200_000 * day] {
+        for ms in [0, 1, -1, 25 * day, -25 * day, 36_525 * day, -36_525 * day, 100_000 * day] {
             let (from, to) = (Timestamp(-1_000_000), Timestamp(ms * NANOS_PER_MILLI - 1_000_000));
             assert_eq!(DelayMs::between(from, to).span(), Span(ms * NANOS_PER_MILLI), "{ms}");
         }

@@ -83,10 +83,10 @@ pub struct Parts {
 
 /// What is known of the time before a start.
 pub struct Past {
-    /// C: where the newest checkpoint was cut, and its bytes. Without one, where the journal begins.
+    /// C: where the newest checkpoint was cut. Without one, where the journal begins.
     pub position: u64,
-    /// The checkpoint.
-    pub checkpoint: Option<Vec<u8>>,
+    /// The state there.
+    pub checkpoint: Option<Checkpoint>,
     /// X: results of frames before it are stored.
     pub committed: u64,
     /// The journal from C on.
@@ -140,8 +140,8 @@ impl House {
         let decoder = decoders(&parts)?;
         let config = parts.engine;
         let mut correlator = Correlator::new(Arc::clone(&parts.plan), config);
-        if let Some(bytes) = &parts.past.checkpoint {
-            correlator.restore(&Checkpoint::from_bytes(bytes)?)?;
+        if let Some(checkpoint) = &parts.past.checkpoint {
+            correlator.restore(checkpoint)?;
         }
         let plan = Arc::clone(&parts.plan);
         let matchers = Box::new(move || MatchStage::new(Arc::clone(&plan), &config));

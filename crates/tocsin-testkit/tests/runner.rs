@@ -49,7 +49,7 @@ fn an_alert_that_differs() {
 fn records_nobody_can_read() {
     check(
         "story s\n+0s what is this\n+0s {\"type\":\"login\",\"time\":\"noon\"}\nexpect nothing\n",
-        "a.trace:1: story s\n  line 2: this record cannot be read: no known log format (name one with --format)\n    \
+        "a.trace:1: story s\n  line 2: this record cannot be read: no known log format\n    \
          record: what is this\n  line 3: this record carries no time that can be read\n    \
          record: {\"type\":\"login\",\"time\":\"noon\"}\n",
     );

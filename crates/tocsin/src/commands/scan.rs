@@ -8,7 +8,7 @@ use std::time::{Instant, SystemTime};
 
 use serde_json::json;
 use tocsin_alert::Alert;
-use tocsin_core::batch::{Notes, Quarantined};
+use tocsin_core::batch::{Notes, Quarantined, Reason};
 use tocsin_core::detector::Emission;
 use tocsin_core::engine::{EngineConfig, MatchedBatch};
 use tocsin_core::offset::PartitionId;
@@ -330,8 +330,9 @@ impl Watcher for Report {
         self.told += 1;
         let field =
             quarantined.field.as_deref().map(|field| format!("field `{field}`: ")).unwrap_or_default();
+        let hint = if quarantined.reason == Reason::UnknownFormat { " (name one with --format)" } else { "" };
         let told = format!(
-            "{}:{line}:{}: {field}{} [{}]",
+            "{}:{line}:{}: {field}{}{hint} [{}]",
             self.name(partition),
             quarantined.at + 1,
             quarantined.reason.describe(),

@@ -9,6 +9,7 @@ use tocsin_alert::Alert;
 use tocsin_api::live::{Hub, Live, LiveParts, Stored};
 use tocsin_api::routes::metrics::describe;
 use tocsin_api::{AlertsVersion, ApiConfig, ApiParts, AppState, Listener, router, stop};
+use tocsin_core::checkpoint::Checkpoint as State;
 use tocsin_core::detector::Emission;
 use tocsin_core::engine::EngineConfig;
 use tocsin_core::plan::Plan;
@@ -21,7 +22,7 @@ use tocsin_pipeline::stage::detect::CheckpointPlan;
 use tocsin_pipeline::tenants::Tenants;
 use tocsin_pipeline::topology::{House, Parts, Past};
 use tocsin_store::journal::{Frames, JournalRecords, Options, Read, Writer as JournalWriter};
-use tocsin_store::{Database, JwtSecret, KeyWatch, Reader, Writer};
+use tocsin_store::{Checkpoint, Database, JwtSecret, KeyWatch, Reader, Writer};
 
 use crate::commands::UsageError;
 use crate::config::plan::RunPlan;
@@ -203,8 +204,7 @@ fn open(plan: &RunPlan) -> anyhow::Result<Kept> {
     for damaged in &latest.damaged {
         tracing::warn!(%damaged, "a checkpoint cannot be read; more of the journal is read instead");
     }
-    let (position, checkpoint) =
-        latest.checkpoint.map_or((0, None), |checkpoint| (checkpoint.position, Some(checkpoint.bytes)));
+    let (position, checkpoint) = usable(latest.checkpoint).unwrap_or_default();
     let options = Options {
         segment_bytes: plan.store.journal_segment_bytes,
         journal_bytes_max: plan.store.journal_bytes_max,
@@ -222,6 +222,19 @@ fn open(plan: &RunPlan) -> anyhow::Result<Kept> {
     let seed = u64::from_le_bytes(database.hash_seed()?[..8].try_into()?);
     let resume_key = database.mac_key()?;
     Ok(Kept { writer, reader, keys, tenants, journal, past, seed, resume_key })
+}
+
+/// Where a checkpoint was cut, and its state, if this version can read it. Another version's is left
+/// aside: everything it says follows from the journal too.
+fn usable(checkpoint: Option<Checkpoint>) -> Option<(u64, Option<State>)> {
+    let checkpoint = checkpoint?;
+    match State::from_bytes(&checkpoint.bytes) {
+        Ok(state) => Some((checkpoint.position, Some(state))),
+        Err(reason) => {
+            tracing::warn!(%reason, "the state that was kept is not used; all of the journal is read instead");
+            None
+        }
+    }
 }
 
 /// The journal's frames from a position on; damage is told and passed over.

@@ -187,7 +187,7 @@ fn an_event_that_cannot_be_read_is_told_with_its_place() {
             "{\n\"é\":\"login\", \"user\":tru}",
             "-:2:21: field `user`: this is not valid JSON [malformed_json]\n",
         ),
-        ("what is this", "-:1:1: no known log format (name one with --format) [unknown_format]\n"),
+        ("what is this", "-:1:1: no known log format [unknown_format]\n"),
         ("", "tocsin: -: there is no event in it\n"),
         ("\n\n", "tocsin: -: there is no event in it\n"),
     ] {
