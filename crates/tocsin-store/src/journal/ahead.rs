@@ -58,6 +58,7 @@ mod tests {
     use tocsin_core::batch::{RawBatch, RecordSpan};
     use tocsin_pipeline::journal::{Journal, NewFrame};
 
+    use crate::journal::format::HEADER_BYTES;
     use crate::journal::{Options, Writer};
 
     use super::*;
@@ -75,13 +76,18 @@ mod tests {
     }
 
     #[test]
-    fn zeros_are_written_behind_small_groups_only_and_within_the_segment_and_the_bound() {
+    fn zeros_are_written_behind_small_groups_only_and_within_the_segment() {
         let small = 4_500;
         let cases = [
             ("a small group", Options::default(), small, AHEAD_BYTES_MAX),
             ("a large group", Options::default(), SMALL_GROUP_BYTES_MAX + 1, 0),
             ("to the segment's end", Options { segment_bytes: 20_000, ..Options::default() }, small, 20_000),
-            ("to the bound", Options { journal_bytes_max: 100_000, ..Options::default() }, small, 25_000),
+            (
+                "to a quarter of the bound",
+                Options { journal_bytes_max: 100_000, ..Options::default() },
+                small,
+                25_000,
+            ),
         ];
         for (name, options, bytes, expected) in cases {
             let folder = tempfile::tempdir().unwrap();
@@ -92,6 +98,21 @@ mod tests {
                 if expected == 0 || expected == AHEAD_BYTES_MAX { expected } else { expected - written };
             assert_eq!(ahead, expected, "{name}");
         }
+    }
+
+    #[test]
+    fn the_zeros_stay_within_the_bound_of_the_journal() {
+        let folder = tempfile::tempdir().unwrap();
+        let bound = 100_000;
+        let options = Options { journal_bytes_max: bound, ..Options::default() };
+        let (mut writer, _) = Writer::open(folder.path(), options).unwrap();
+        let mut least_left = bound;
+        while writer.bytes() + 5_000 + HEADER_BYTES <= bound {
+            let on_disk = group(&mut writer, 4_500) + writer.bytes();
+            assert!(on_disk <= bound, "{on_disk} bytes");
+            least_left = least_left.min(bound - on_disk);
+        }
+        assert_eq!(least_left, 0, "up to the bound");
     }
 
     #[test]

@@ -3,6 +3,9 @@
 /// Bytes of one frame. A frame above it is refused when it is written: the caller cuts its batch.
 pub const FRAME_BYTES_MAX: usize = 256 << 20;
 
+/// Bytes of the journal that only ticks may use. Records are refused before them.
+pub const KEPT_BACK_BYTES_MAX: u64 = 64 << 10;
+
 /// Positions: what an event id can name (2^48). A file that claims to begin above it is not read.
 pub const POSITION_MAX: u64 = (1 << 48) - 1;
 

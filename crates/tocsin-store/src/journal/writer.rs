@@ -15,7 +15,7 @@ use crate::crash::{self, Point};
 use crate::journal::folder::Owned;
 use crate::journal::format::{HEAD_BYTES, HEADER_BYTES, Seal};
 use crate::journal::kept::{Closed, Kept};
-use crate::journal::limits::FRAME_BYTES_MAX;
+use crate::journal::limits::{FRAME_BYTES_MAX, KEPT_BACK_BYTES_MAX};
 use crate::journal::payload::encode;
 
 /// How large a segment grows, in bytes, where nobody says otherwise.
@@ -104,7 +104,8 @@ impl Writer {
             return Err(JournalError::Full(message));
         }
         self.close_if_full();
-        self.make_room(frame_bytes as u64)?;
+        let kept_back = if matches!(frame, NewFrame::Tick(_)) { 0 } else { self.kept_back() };
+        self.make_room(frame_bytes as u64 + kept_back)?;
         self.open_segment()?;
         self.write(records).map_err(|error| self.told("written", &error))
     }
@@ -124,6 +125,12 @@ impl Writer {
         self.next_base = segment.base + segment.synced;
         let path = self.folder.segment_path(segment.base);
         self.kept.push(Closed { end: self.next_base, bytes: segment.file_end, path });
+    }
+
+    /// What records leave free, so that time can pass in a full journal: with it come the checkpoints
+    /// that make room.
+    fn kept_back(&self) -> u64 {
+        KEPT_BACK_BYTES_MAX.min(self.options.journal_bytes_max / 10)
     }
 
     /// Frees what may go, as far as so many bytes more need it.
