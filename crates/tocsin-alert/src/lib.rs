@@ -6,6 +6,7 @@
 pub mod alert;
 pub mod group;
 pub mod mask;
+pub mod ocsf;
 pub mod role;
 pub mod template;
 

@@ -1,4 +1,4 @@
-//! `GET /api/v1/alerts` and `/{id}`: whole alerts, filtered, page by page.
+//! `GET /api/v1/alerts` and `/{id}`: whole alerts, filtered, page by page, as they are or as OCSF.
 
 use axum::Json;
 use axum::extract::rejection::PathRejection;
@@ -7,6 +7,7 @@ use axum::http::header::LINK;
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
+use tocsin_alert::ocsf;
 use tocsin_alert::role::View;
 use tocsin_core::rule::Level;
 use tocsin_core::time::Timestamp;
@@ -18,8 +19,11 @@ use crate::error::Problem;
 use crate::state::AppState;
 
 /// The list's parameters.
-const PARAMETERS: [&str; 10] =
-    ["severity", "type", "rule", "status", "entity", "from", "to", "q", "limit", "cursor"];
+const PARAMETERS: [&str; 11] =
+    ["severity", "type", "rule", "status", "entity", "from", "to", "q", "limit", "cursor", FORMAT];
+
+/// The parameter that says how alerts are written; all there is for a single one.
+const FORMAT: &str = "format";
 
 /// Parameters that compare with what a masked view does not show.
 const REVEALING: [&str; 2] = ["entity", "q"];
@@ -39,9 +43,10 @@ const TIME: &str = "must be an RFC 3339 time, such as 2026-01-31T08:00:00Z";
 pub async fn list(State(state): State<AppState>, User(caller): User, uri: Uri) -> Result<Response, Problem> {
     let view = caller.roles.view();
     let parameters = Parameters::of(&uri, &PARAMETERS)?;
+    let format = Format::of(&parameters)?;
     let (filter, page) = (filter(&parameters, view)?, parameters.page(PAGE_ALERTS_DEFAULT)?);
     let found = state.list(&caller, filter, page).await?;
-    let items: Vec<Value> = found.alerts.iter().map(|kept| shown(kept, view)).collect();
+    let items: Vec<Value> = found.alerts.iter().map(|kept| format.write(shown(kept, view))).collect();
     let next = found.next.as_ref();
     let mut response = Json(json!({ "items": items, "next": next.map(ToString::to_string) })).into_response();
     if let Some(link) = parameters.next_link("/api/v1/alerts", next) {
@@ -58,10 +63,42 @@ pub async fn one(
     State(state): State<AppState>,
     User(caller): User,
     id: Result<Path<String>, PathRejection>,
+    uri: Uri,
 ) -> Result<Json<Value>, Problem> {
+    let format = Format::of(&Parameters::of(&uri, &[FORMAT])?)?;
     let Path(id) = id.map_err(|_| Problem::not_found())?;
     let kept = state.find(&caller, id).await?;
-    Ok(Json(shown(&kept, caller.roles.view())))
+    Ok(Json(format.write(shown(&kept, caller.roles.view()))))
+}
+
+/// How an alert is written.
+#[derive(Clone, Copy, Debug)]
+enum Format {
+    /// As the alert is.
+    Native,
+    /// As an OCSF Detection Finding.
+    Ocsf,
+}
+
+impl Format {
+    /// # Errors
+    /// 400 naming `format`.
+    fn of(parameters: &Parameters) -> Result<Format, Problem> {
+        let known = |text: &str| match text {
+            "native" => Some(Format::Native),
+            "ocsf" => Some(Format::Ocsf),
+            _ => None,
+        };
+        Ok(parameters.one(FORMAT, "must be native or ocsf", known)?.unwrap_or(Format::Native))
+    }
+
+    /// Writes what a view has left of an alert.
+    fn write(self, shown: Value) -> Value {
+        match self {
+            Format::Native => shown,
+            Format::Ocsf => ocsf::finding(&shown),
+        }
+    }
 }
 
 fn filter(parameters: &Parameters, view: View) -> Result<AlertFilter, Problem> {

@@ -156,6 +156,12 @@ fn bad_questions_are_told_by_name() {
         ("/api/v1/alerts?to=2026-01-01T00:00:00Z&to=2026-01-01T00:00:00Z", "to"),
         ("/api/v1/alerts?q=a&q=b", "q"),
         ("/api/v1/alerts?order=asc", "order"),
+        ("/api/v1/alerts?format=xml", "format"),
+        ("/api/v1/alerts?format=", "format"),
+        ("/api/v1/alerts?format=OCSF", "format"),
+        ("/api/v1/alerts?format=ocsf&format=ocsf", "format"),
+        ("/api/v1/alerts/x?format=xml", "format"),
+        ("/api/v1/alerts/x?limit=1", "limit"),
         (&long, "rule"),
     ] {
         let reply = client.get(target, &house.token(&["analyst"]));
@@ -256,6 +262,54 @@ fn a_masked_view_shows_no_address_and_answers_no_guess() {
     for query in ["entity=192.0.2.1", "q=192", "entity=", "q="] {
         let reply = client.get(&format!("/api/v1/alerts?{query}"), &viewer);
         assert!(reply.problem(403).contains("masked"), "{query}");
+    }
+}
+
+#[test]
+fn alerts_are_findings_where_ocsf_is_asked_for() {
+    let mut house = House::open();
+    let mut client = house.client();
+    store(&mut house, &[(1, json!({})), (2, json!({ "status": "withdrawn" })), (3, json!({ "count": 9 }))]);
+    let analyst = house.token(&["analyst"]);
+    let mut target = "/api/v1/alerts?format=ocsf&limit=1".to_string();
+    let mut findings = Vec::new();
+    loop {
+        let reply = client.get(&target, &analyst);
+        let page = reply.json();
+        findings.extend(page["items"].as_array().unwrap().iter().cloned());
+        assert_eq!(page["next"].is_null(), reply.header("link").is_none());
+        let Some(link) = reply.header("link") else { break };
+        target = next_of(link).to_string();
+        assert!(target.starts_with("/api/v1/alerts?format=ocsf&limit=1&cursor="), "{target}");
+    }
+    let types: Vec<&Value> = findings.iter().map(|finding| &finding["type_uid"]).collect();
+    assert_eq!(types, [200_402, 200_403, 200_401]);
+    assert_eq!(findings[2]["finding_info"]["uid"], format!("{:032x}", 1));
+    assert_eq!(findings[2]["time"], 1_769_846_401_000_i64);
+    assert_eq!(findings[2]["evidences"][0]["src_endpoint"]["ip"], "192.0.2.1");
+    let one = format!("/api/v1/alerts/{:032x}", 1);
+    assert_eq!(client.get(&format!("{one}?format=ocsf"), &analyst).json(), findings[2]);
+    let native = client.get(&one, &analyst).json();
+    assert_eq!(native["alert_id"], format!("{:032x}", 1));
+    assert_eq!(client.get(&format!("{one}?format=native"), &analyst).json(), native);
+}
+
+#[test]
+fn a_finding_is_masked_as_its_alert_is() {
+    let mut house = House::open();
+    let mut client = house.client();
+    store(&mut house, &[(1, json!({}))]);
+    let viewer = house.token(&["viewer"]);
+    let listed = client.get("/api/v1/alerts?format=ocsf", &viewer);
+    let single = client.get(&format!("/api/v1/alerts/{:032x}?format=ocsf", 1), &viewer);
+    for (reply, finding) in [(&listed, &listed.json()["items"][0]), (&single, &single.json())] {
+        assert!(!reply.text().contains("192.0.2.1"), "{}", reply.text());
+        assert_eq!(finding["evidences"][0]["src_endpoint"]["ip"], "192.0.xxx.xxx");
+        assert_eq!(
+            finding["observables"][0],
+            json!({ "type_id": 2, "type": "IP Address", "value": "192.0.xxx.xxx",
+                    "name": "evidences[].src_endpoint.ip" })
+        );
     }
 }
 
