@@ -284,11 +284,14 @@ impl Alerts {
             return None;
         }
         let due = before.at.plus(ANNOUNCE_EVERY);
-        if held.is_known && step.at < due {
+        // What gives way to another says nothing more after it.
+        if held.is_known && step.at < due && !now.superseded {
             self.postponed.insert((due, owner));
             return None;
         }
-        held.stored.announced = now;
+        // That it arose is no update: the first of those may follow at once.
+        let at = if held.is_known { step.at } else { Timestamp::MIN };
+        held.stored.announced = Announced { at, ..now };
         held.is_known = true;
         held.is_dirty = true;
         self.touched.insert(owner.clone());

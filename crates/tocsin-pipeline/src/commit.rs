@@ -53,7 +53,7 @@ pub struct Announced {
     pub status: String,
     /// Whether it had given way to another alert.
     pub superseded: bool,
-    /// Ingest time of the step that told it.
+    /// Ingest time of the step that told the last update; `Timestamp::MIN` if there was none yet.
     pub at: Timestamp,
 }
 

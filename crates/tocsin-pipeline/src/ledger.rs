@@ -41,6 +41,8 @@ pub struct LedgerView {
 struct Counters {
     accepted: u64,
     totals: LedgerTotals,
+    /// Whether records were turned away since these counters were stored.
+    is_unsaved: bool,
 }
 
 /// The counters of all tenants. Touched once per request or batch, never per event.
@@ -54,8 +56,11 @@ impl Ledger {
     /// [`Ledger::accept`] as it is read again.
     #[must_use]
     pub fn resume(kept: impl IntoIterator<Item = (TenantId, LedgerTotals)>) -> Ledger {
-        let counters =
-            |totals: LedgerTotals| Counters { accepted: totals.processed + totals.quarantined, totals };
+        let counters = |totals: LedgerTotals| Counters {
+            accepted: totals.processed + totals.quarantined,
+            totals,
+            is_unsaved: false,
+        };
         let tenants = kept.into_iter().map(|(tenant, totals)| (tenant, counters(totals))).collect();
         Ledger { tenants: Arc::new(Mutex::new(tenants)) }
     }
@@ -70,8 +75,19 @@ impl Ledger {
         if records > 0 {
             self.change(tenant, |counters| {
                 *counters.totals.rejected.entry(reason.to_string()).or_default() += records;
+                counters.is_unsaved = true;
             });
         }
+    }
+
+    /// Tenants whose records were turned away since this was asked last.
+    #[must_use]
+    pub fn take_unsaved(&self) -> Vec<TenantId> {
+        let mut tenants = self.lock();
+        let unsaved = tenants
+            .iter_mut()
+            .filter_map(|(tenant, counters)| std::mem::take(&mut counters.is_unsaved).then_some(*tenant));
+        unsaved.collect()
     }
 
     /// A tenant's totals as they will be once so many more are processed and quarantined.
@@ -94,7 +110,7 @@ impl Ledger {
     /// A tenant's counters now.
     #[must_use]
     pub fn view(&self, tenant: TenantId) -> LedgerView {
-        let Counters { accepted, totals } = self.lock().get(&tenant).cloned().unwrap_or_default();
+        let Counters { accepted, totals, .. } = self.lock().get(&tenant).cloned().unwrap_or_default();
         LedgerView {
             received: accepted + totals.rejected.values().sum::<u64>(),
             accepted,

@@ -1,19 +1,20 @@
 //! Recovery: after a start the journal is read again from the newest checkpoint on. Steps whose
 //! results are stored only rebuild state; those after them go the usual way.
 
+use tocsin_core::batch::TenantId;
 use tocsin_core::decoder::Decoder;
 use tocsin_core::offset::PartitionId;
 use tocsin_core::time::Timestamp;
 
 use crate::channel::Sender;
-use crate::journal::{Frame, FrameBody};
+use crate::journal::{Frame, FrameBody, RequestMark};
 use crate::ledger::Ledger;
 use crate::stage::detect::{Detect, Step};
 use crate::stage::ingest::{Accepted, AcceptedBody};
 use crate::tenants::Tenants;
 
 /// What a recovery came to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Recovered {
     /// Frames read.
     pub frames: u64,
@@ -23,6 +24,8 @@ pub struct Recovered {
     pub unsettled: u64,
     /// Frames of tenants nobody knows, left out.
     pub unknown: u64,
+    /// Requests that may be repeated and that the store may not have yet.
+    pub requests: Vec<(TenantId, RequestMark)>,
     /// The newest time in the journal: the clock goes on from there.
     pub newest: Timestamp,
 }
@@ -58,6 +61,7 @@ impl Recovery<'_> {
             recovered.newest = recovered.newest.max(step.at);
             if step.end > self.committed {
                 recovered.unsettled += 1;
+                recovered.requests.extend(step.requests.iter().map(|mark| (step.tenant, mark.clone())));
                 if step.processed + step.quarantined > 0 {
                     self.ledger.accept(step.tenant, step.processed + step.quarantined);
                 }

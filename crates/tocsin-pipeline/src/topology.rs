@@ -159,6 +159,7 @@ impl House {
             on_alert: parts.on_alert,
             clock: Arc::new(SystemClock::new(Timestamp::MIN)),
             ledger: parts.ledger.clone(),
+            end: parts.past.committed,
             cut: parts.past.position,
             released: Arc::clone(&released),
             readiness: parts.readiness.clone(),
@@ -166,7 +167,7 @@ impl House {
         };
         let mut stages = Stages { threads: Vec::new(), leaving };
         stages.spawn("commit", &parts.readiness, move || commit.run())?;
-        let recovered = Recovery {
+        let mut recovered = Recovery {
             detect: &mut detect,
             decoder: &mut *decoder(),
             tenants: &parts.tenants,
@@ -181,9 +182,10 @@ impl House {
         let (intake, inbox) = intake();
         let (telling, answers) = answers();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new(recovered.newest));
+        let now = clock.now();
         let tick = Duration::from_nanos(config.idle.0.max(1) as u64) / TICKS_PER_IDLE;
         let decode = Decode { inbox, decoder, clock, source: parts.source, tick, next: work_in };
-        let ingest = Ingest {
+        let mut ingest = Ingest {
             works,
             journal: parts.journal,
             remembered: parts.remembered,
@@ -195,7 +197,9 @@ impl House {
             next: frames_in,
         };
         stages.spawn("detect", &parts.readiness, move || detect.run(&frames, &steps_in))?;
-        stages.spawn("ingest", &parts.readiness, move || ingest.run())?;
+        ingest.start(now);
+        let known = std::mem::take(&mut recovered.requests);
+        stages.spawn("ingest", &parts.readiness, move || ingest.run(known))?;
         stages.spawn("decode", &parts.readiness, move || decode.run())?;
         Ok(House { intake, answers, recovered, stages })
     }

@@ -146,7 +146,8 @@ pub(crate) fn failed(error: rusqlite::Error) -> StoreError {
         }
         Some(ErrorCode::SystemIoFailure) => "the disk fails: look at the system's log",
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
-            "the database is damaged: stop the server, move tocsin.db away and bring back a backup"
+            "the database is damaged: bring back a backup, or move tocsin.db away: alerts are found again in the \
+             journal, keys must be made again"
         }
         _ => return StoreError(format!("tocsin.db: {error}")),
     };

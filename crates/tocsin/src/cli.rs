@@ -158,6 +158,7 @@ pub struct DemoArgs {
 #[command(after_help = "Examples:
   tocsin replay --journal tocsin-data --json
   tocsin replay --journal tocsin-data -r my-rules/
+  tocsin replay --journal tocsin-data -c tocsin.yaml
 
 Works beside a running server. Alerts come out as from a scan: final, each once, in order.
 Exit status: 0 fine, 2 wrong usage or no rule left, 3 the journal cannot be read or is damaged.")]
@@ -166,7 +167,11 @@ pub struct ReplayArgs {
     #[arg(long, value_name = "DIR")]
     pub journal: PathBuf,
 
-    /// Rule file or folder, repeatable. Without it the shipped rules run.
+    /// Configuration file of the server: its rules, and how it treats time.
+    #[arg(short, long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// Rule file or folder, repeatable. Without it those of the configuration run, or the shipped ones.
     #[arg(short, long = "rules", value_name = "PATH")]
     pub rules: Vec<PathBuf>,
 

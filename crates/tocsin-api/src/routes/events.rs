@@ -50,14 +50,11 @@ fn accepted(reply: Box<[u8]>) -> Response {
     (StatusCode::ACCEPTED, json, Vec::from(reply)).into_response()
 }
 
-/// How to cut a body: as its type says, else as it looks.
+/// How to cut a body: as its type says, else as it looks. `application/json` is said of lines too.
 fn shape(headers: &HeaderMap, body: &[u8]) -> BodyShape {
     let named = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = named.split(';').next().unwrap_or_default().trim();
     let is = |name: &str| essence.eq_ignore_ascii_case(name);
-    if is("application/json") {
-        return BodyShape::Json;
-    }
     if is("application/x-ndjson") || is("application/ndjson") || is("application/jsonl") {
         return BodyShape::Lines;
     }

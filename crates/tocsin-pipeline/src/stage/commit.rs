@@ -52,6 +52,8 @@ pub struct Commit {
     pub clock: Arc<dyn Clock>,
     /// What became of records.
     pub ledger: Ledger,
+    /// X: results of frames before it are stored.
+    pub end: u64,
     /// Where the newest checkpoint was cut.
     pub cut: u64,
     /// Set to the cut of the checkpoint before the newest: should the newest not read, a restart
@@ -81,21 +83,32 @@ impl Group {
 impl Commit {
     /// Runs until the detect stage has ended.
     pub fn run(mut self) {
-        while let Received::Item(first) = self.steps.receive(None) {
+        loop {
             let mut group = Group::new();
-            let mut next = Some(first);
-            while let Some(step) = next {
-                if let Err(error) = self.gather(step, &mut group) {
-                    tracing::error!(reason = %error, "alerts are left to the next start");
-                    return;
-                }
-                next = self.more(&group);
-            }
-            if let Err(error) = self.commit(group) {
+            let received = self.steps.receive(Some(QUIET_LINGER));
+            let has_ended = matches!(received, Received::Ended);
+            let outcome = match received {
+                Received::Item(first) => self.fill(first, &mut group).and_then(|()| self.commit(group)),
+                Received::Nothing | Received::Ended => self.commit(group),
+            };
+            if let Err(error) = outcome {
                 tracing::error!(reason = %error, "alerts are left to the next start");
                 return;
             }
+            if has_ended {
+                return;
+            }
         }
+    }
+
+    /// Gathers steps until the group is large or old enough.
+    fn fill(&mut self, first: Step, group: &mut Group) -> Result<(), StoreError> {
+        let mut next = Some(first);
+        while let Some(step) = next {
+            self.gather(step, group)?;
+            next = self.more(group);
+        }
+        Ok(())
     }
 
     /// The next step of this group, if it is to have one.
@@ -132,7 +145,13 @@ impl Commit {
 
     fn commit(&mut self, mut group: Group) -> Result<(), StoreError> {
         let mut counts: BTreeMap<TenantId, (u64, u64)> = BTreeMap::new();
-        let mut stored = CommitGroup::default();
+        for tenant in self.ledger.take_unsaved() {
+            counts.entry(tenant).or_default();
+        }
+        if group.steps.is_empty() && counts.is_empty() {
+            return Ok(());
+        }
+        let mut stored = CommitGroup { end: self.end, ..CommitGroup::default() };
         for step in &mut group.steps {
             stored.end = step.end;
             if step.processed + step.quarantined > 0 {
@@ -152,6 +171,7 @@ impl Commit {
         let mut patient =
             Patient { store: &mut *self.store, readiness: &self.readiness, leaving: &self.leaving };
         patient.insist(|store| store.commit(&stored))?;
+        self.end = stored.end;
         for (tenant, (processed, quarantined)) in counts {
             self.ledger.settle(tenant, processed, quarantined);
         }

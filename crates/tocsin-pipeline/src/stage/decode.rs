@@ -219,7 +219,8 @@ fn join(forming: &mut Vec<Forming>, waiting: Waiting) {
 /// Cuts the bytes from `start` on and notes whose records they are.
 fn add(batch: &mut Forming, start: usize, shape: BodyShape, mut sent: Sent) {
     let first = batch.records.len();
-    cut(&batch.bytes, start, shape, &mut batch.records);
+    let is_cut_off = cut(&batch.bytes, start, shape, &mut batch.records);
+    let line = (batch.records.len() - first) as u32 + 1;
     let number = |(index, span): (usize, &RecordSpan)| (span.len > 0).then_some(index as u32 + 1);
     let numbers: Vec<u32> = batch.records[first..].iter().enumerate().filter_map(number).collect();
     let mut at = 0;
@@ -228,15 +229,22 @@ fn add(batch: &mut Forming, start: usize, shape: BodyShape, mut sent: Sent) {
         at <= first || span.len > 0
     });
     sent.receipt.accepted = numbers.len() as u32;
+    if is_cut_off {
+        // What is missing was never here, so it takes no accepted record away.
+        sent.receipt.accepted += 1;
+        sent.receipt.refuse(Rejection { line, reason: Reason::Truncated, at: 0, field: None });
+    }
     batch.senders.push(Joined { sent, first: first as u32, numbers });
 }
 
-fn cut(bytes: &[u8], start: usize, shape: BodyShape, records: &mut Vec<RecordSpan>) {
+/// Cuts the bytes from `start` on; whether they end inside an array.
+fn cut(bytes: &[u8], start: usize, shape: BodyShape, records: &mut Vec<RecordSpan>) -> bool {
     let start = bytes.len() - without_mark(&bytes[start..]).len();
+    let mut json = JsonCutter::default();
     let rest = match shape {
         BodyShape::One => start,
         BodyShape::Lines => cut_lines(bytes, start, records),
-        BodyShape::Json => JsonCutter::default().cut(bytes, start, records),
+        BodyShape::Json => json.cut(bytes, start, records),
     };
     if rest < bytes.len() {
         let last = line(bytes, rest, bytes.len());
@@ -244,6 +252,7 @@ fn cut(bytes: &[u8], start: usize, shape: BodyShape, records: &mut Vec<RecordSpa
             records.push(last);
         }
     }
+    json.is_open()
 }
 
 /// Moves refused records from what a sender's receipt accepts to what it rejects.

@@ -115,9 +115,26 @@ enum Verdict {
 }
 
 impl Ingest {
-    /// Runs until the decode stage has ended.
-    pub fn run(mut self) {
+    /// Notes that the house has started: the first frame of its life, which also shows whether the
+    /// journal can be written.
+    pub fn start(&mut self, now: Timestamp) {
         let mut recent = Recent::default();
+        let mut group = Group::default();
+        self.gather(Work::Tick(now), &mut recent, &mut group);
+        if group.failed.is_none() {
+            group.failed = self.journal.sync().err();
+        }
+        if self.settle(group, &mut recent).is_err() {
+            tracing::error!("the engine has ended before it began");
+        }
+    }
+
+    /// Runs until the decode stage has ended. `known` are requests that the store may not have yet.
+    pub fn run(mut self, known: Vec<(TenantId, RequestMark)>) {
+        let mut recent = Recent::default();
+        for (tenant, mark) in known {
+            recent.keep(tenant, &[mark]);
+        }
         while let Received::Item(first) = self.works.receive(None) {
             let mut group = Group::default();
             let mut next = Some(first);

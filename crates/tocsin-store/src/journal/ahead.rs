@@ -58,7 +58,6 @@ mod tests {
     use tocsin_core::batch::{RawBatch, RecordSpan};
     use tocsin_pipeline::journal::{Journal, NewFrame};
 
-    use crate::journal::format::HEADER_BYTES;
     use crate::journal::{Options, Writer};
 
     use super::*;

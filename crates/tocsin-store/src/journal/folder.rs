@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::crash::{self, Point};
 use crate::journal::format::{HEADER_BYTES, Header, SALT_BYTES, Seal, header, read_header};
+use crate::journal::hole::{Hole, HoleReason};
 use crate::journal::limits::{LOCK_TRIES_MAX, POSITION_MAX};
 
 const EXTENSION: &str = ".log";
@@ -98,6 +99,13 @@ impl Listing {
         self.segments.first().map_or(0, |segment| segment.base + HEADER_BYTES)
     }
 
+    /// The stretches between segments that none of them holds, in order.
+    pub fn gaps(&self) -> impl Iterator<Item = Hole> {
+        let between = |pair: &[Segment]| (pair[0].limit, pair[1].base);
+        let gaps = self.segments.windows(2).map(between).filter(|(from, to)| from < to);
+        gaps.map(|(from, to)| Hole { from, to, reason: HoleReason::Missing })
+    }
+
     /// Where the newest segment ends. One whose header is lost still takes its place there, so that
     /// no position is given twice.
     #[must_use]
@@ -138,9 +146,17 @@ fn base_of(name: &str) -> Option<u64> {
 
 /// The header of a file; one that cannot be read is unreadable, whatever the cause.
 fn header_of(path: &Path, base: u64) -> Header {
+    header_block(path).map_or(Header::Unreadable, |block| read_header(&block, base))
+}
+
+/// The bytes of a file that should be a header, as far as there are some.
+///
+/// # Errors
+/// The file is gone or cannot be read.
+pub fn header_block(path: &Path) -> io::Result<Vec<u8>> {
     let mut block = Vec::with_capacity(HEADER_BYTES as usize);
-    let read = File::open(path).and_then(|file| file.take(HEADER_BYTES).read_to_end(&mut block));
-    if read.is_ok() { read_header(&block, base) } else { Header::Unreadable }
+    File::open(path)?.take(HEADER_BYTES).read_to_end(&mut block)?;
+    Ok(block)
 }
 
 /// The folder in the hands of the one who writes it.

@@ -12,6 +12,12 @@ use crate::journal::limits::FRAME_BYTES_MAX;
 /// Bytes of the header: the first frame begins behind them.
 pub const HEADER_BYTES: u64 = 8_192;
 
+/// How often the header stands there.
+pub const HEADER_COPIES: usize = 2;
+
+/// Bytes of one copy, with the zeros behind it.
+pub const HEADER_COPY_BYTES: usize = HEADER_BYTES as usize / HEADER_COPIES;
+
 /// Bytes of a frame's head.
 pub const HEAD_BYTES: usize = 16;
 
@@ -21,7 +27,6 @@ pub const SALT_BYTES: usize = 16;
 /// How every frame begins: bytes that no UTF-8 text contains.
 pub const FRAME_MAGIC: [u8; 4] = [0xF7, b'T', b'J', 0xC1];
 
-const COPY_AT: usize = 4_096;
 const COPY_BYTES: usize = 40;
 const SEGMENT_MAGIC: [u8; 8] = *b"TocsinJ\n";
 const VERSION: u32 = 1;
@@ -64,16 +69,28 @@ pub fn header(base: u64, salt: &[u8; SALT_BYTES]) -> Vec<u8> {
     copy.extend_from_slice(salt);
     copy.extend_from_slice(&crc32c::crc32c(&copy).to_le_bytes());
     let mut block = vec![0; HEADER_BYTES as usize];
-    block[..COPY_BYTES].copy_from_slice(&copy);
-    block[COPY_AT..COPY_AT + COPY_BYTES].copy_from_slice(&copy);
+    for page in block.chunks_exact_mut(HEADER_COPY_BYTES) {
+        page[..COPY_BYTES].copy_from_slice(&copy);
+    }
     block
 }
 
 /// Reads the header of a segment that should begin at `base` from the first bytes of its file.
 #[must_use]
 pub fn read_header(block: &[u8], base: u64) -> Header {
-    let copies = [0, COPY_AT].map(|at| block.get(at..).and_then(|bytes| read_copy(bytes, base)));
-    copies.into_iter().flatten().next().unwrap_or(Header::Unreadable)
+    block.chunks(HEADER_COPY_BYTES).find_map(|page| read_copy(page, base)).unwrap_or(Header::Unreadable)
+}
+
+/// Which copies of a header, counted from 0, are not as they were written: every byte counts, and
+/// what [`read_header`] goes by is the measure. None of a header it cannot read.
+#[must_use]
+pub fn damaged_copies(block: &[u8], base: u64) -> Vec<usize> {
+    let mut pages = block.chunks(HEADER_COPY_BYTES);
+    let Some(read) = pages.find(|page| read_copy(page, base).is_some()) else { return Vec::new() };
+    let mut written = [0; HEADER_COPY_BYTES];
+    written[..COPY_BYTES].copy_from_slice(&read[..COPY_BYTES]);
+    let page = |copy: usize| block.chunks(HEADER_COPY_BYTES).nth(copy);
+    (0..HEADER_COPIES).filter(|copy| page(*copy) != Some(&written)).collect()
 }
 
 fn read_copy(bytes: &[u8], base: u64) -> Option<Header> {
@@ -149,11 +166,14 @@ mod tests {
     #[test]
     fn a_header_survives_the_loss_of_either_page() {
         let whole = header(77, &SALT);
-        for page in [0, COPY_AT] {
+        assert_eq!(damaged_copies(&whole, 77), []);
+        for copy in 0..HEADER_COPIES {
             let mut block = whole.clone();
-            block[page..page + COPY_AT].fill(0);
-            assert_eq!(read_header(&block, 77), Header::Sound(Seal::new(&SALT)), "page at {page}");
+            block[copy * HEADER_COPY_BYTES..][..HEADER_COPY_BYTES].fill(0);
+            assert_eq!(read_header(&block, 77), Header::Sound(Seal::new(&SALT)), "copy {copy}");
+            assert_eq!(damaged_copies(&block, 77), [copy]);
         }
+        assert_eq!(damaged_copies(&whole[..HEADER_COPY_BYTES], 77), [1], "cut short");
         assert_eq!(read_header(&vec![0; whole.len()], 77), Header::Unreadable);
         assert_eq!(read_header(&whole, 78), Header::Unreadable, "a copy under another name");
         assert_eq!(read_header(&[], 0), Header::Unreadable);

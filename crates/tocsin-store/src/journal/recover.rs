@@ -29,8 +29,9 @@ pub struct Opened {
     pub bytes: u64,
     /// The tail that was taken away: a write that a crash cut short.
     pub torn: Option<Hole>,
-    /// Holes in the newest segment, in order, the first 1,000. Those in older ones are told as they
-    /// are read.
+    /// What is lost, in order, the first 1,000: stretches between segments, holes in the newest one,
+    /// and what was known elsewhere ([`Options::not_before`]) behind its last frame. Holes in older
+    /// segments are told as they are read.
     pub holes: Vec<Hole>,
     /// Files with the name of a segment that are none: they are left alone and not read.
     pub strays: Vec<PathBuf>,
@@ -78,6 +79,10 @@ impl Writer {
         let mut kept = Kept::of(&listing);
         let scan = listing.segments.last().map(scan).unwrap_or_default();
         let end = scan.end.max(listing.end_behind(&scan)).max(options.not_before);
+        let missing = Hole { from: listing.reached(&scan), to: end, reason: HoleReason::Missing };
+        let at_end = Some(missing).filter(|hole| hole.from < hole.to);
+        let holes = listing.gaps().chain(scan.holes.iter().copied()).chain(at_end);
+        let holes = holes.take(HOLES_LISTED_MAX).collect();
         let newest = listing.segments.last().filter(|_| scan.is_whole);
         let mended = newest.and_then(|segment| go_on(segment, &scan).ok());
         let open = mended.filter(|_| end == scan.end);
@@ -94,7 +99,7 @@ impl Writer {
             segments: listing.segments.len(),
             bytes: writer.bytes(),
             torn: scan.torn,
-            holes: scan.holes,
+            holes,
             strays: listing.strays.into_iter().map(|stray| stray.path).collect(),
         };
         Ok((writer, opened))
@@ -106,6 +111,12 @@ impl Listing {
     fn end_behind(&self, scan: &Scan) -> u64 {
         let file_end = self.segments.last().map_or(0, |segment| segment.limit);
         if self.end() > file_end || !scan.is_whole { self.end() } else { 0 }
+    }
+
+    /// Where that of the newest segment ends that is kept: its frames, or all of it if the disk does
+    /// not give them.
+    fn reached(&self, scan: &Scan) -> u64 {
+        self.segments.last().filter(|_| !scan.is_whole).map_or(scan.end, |segment| segment.limit)
     }
 }
 

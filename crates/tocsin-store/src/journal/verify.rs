@@ -8,8 +8,9 @@ use std::path::Path;
 use serde::Serialize;
 use tocsin_pipeline::journal::{Frame, FrameBody};
 
-use crate::journal::folder::{Listing, Segment, is_in_use};
-use crate::journal::hole::Hole;
+use crate::journal::folder::{Listing, Segment, header_block, is_in_use};
+use crate::journal::format::{HEADER_COPY_BYTES, damaged_copies};
+use crate::journal::hole::{Hole, HoleReason};
 use crate::journal::limits::{HOLES_LISTED_MAX, LOOKS_MAX};
 use crate::journal::reader::{Frames, Read};
 
@@ -30,6 +31,11 @@ pub struct Report {
     pub holes_not_listed: u64,
     /// Bytes in holes.
     pub hole_bytes: u64,
+    /// What should follow behind the last segment: positions that were reached, as is known
+    /// elsewhere.
+    pub missing_end: Option<Hole>,
+    /// Copies of headers that are damaged. The other one is read, so that no frame is lost.
+    pub headers: Vec<DamagedHeader>,
     /// The end of the newest segment is no whole frame: a write that a crash cut short, which the
     /// next start takes away, or damage to the last frame.
     pub torn: Option<Hole>,
@@ -37,6 +43,19 @@ pub struct Report {
     pub being_written: Option<Hole>,
     /// Files with the name of a segment that are none.
     pub strays: Vec<String>,
+}
+
+/// A copy of a segment's header that is not as it was written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DamagedHeader {
+    /// Name of the segment's file.
+    pub file: String,
+    /// Which of the two copies, counted from 1.
+    pub copy: usize,
+    /// Its first byte in the file.
+    pub from: usize,
+    /// One past its last byte in the file.
+    pub to: usize,
 }
 
 /// What a segment holds.
@@ -60,7 +79,11 @@ impl Report {
     /// Whether everything that should be there is.
     #[must_use]
     pub fn is_sound(&self) -> bool {
-        self.holes.is_empty() && self.torn.is_none() && self.strays.is_empty()
+        self.holes.is_empty()
+            && self.missing_end.is_none()
+            && self.headers.is_empty()
+            && self.torn.is_none()
+            && self.strays.is_empty()
     }
 
     fn push(&mut self, hole: Hole) {
@@ -73,11 +96,12 @@ impl Report {
     }
 }
 
-/// Checks the journal in this folder.
+/// Checks the journal in this folder. Every frame before `reached` was in it, as is known elsewhere
+/// (ask before: a server may be writing); 0 if nothing is known.
 ///
 /// # Errors
 /// The folder cannot be read.
-pub fn verify(folder: &Path) -> io::Result<Report> {
+pub fn verify(folder: &Path, reached: u64) -> io::Result<Report> {
     let listing = Listing::of(folder)?;
     let oldest = |listing: &Listing| listing.segments.first().map_or(0, |segment| segment.base);
     let newest = listing.segments.last().map_or(0, |segment| segment.base);
@@ -90,7 +114,10 @@ pub fn verify(folder: &Path) -> io::Result<Report> {
     for hole in older.holes.into_iter().chain(newer.holes).filter(|hole| hole.to > oldest) {
         report.push(hole);
     }
-    settle_tail(&mut report, &listing, is_in_use(folder));
+    settle_tail(&mut report, &listing, reached, is_in_use(folder));
+    let missing = Hole { from: newer.end, to: reached, reason: HoleReason::Missing };
+    report.missing_end = Some(missing).filter(|hole| hole.from < hole.to);
+    report.headers = listing.segments.iter().flat_map(damaged_headers).collect();
     report.segments = older.segments.into_iter().chain(newer.segments).collect();
     report.segments.retain(|segment| segment.base >= oldest);
     report.frames = report.segments.iter().map(|segment| segment.frames).sum();
@@ -115,10 +142,11 @@ fn look_at_newest(folder: &Path, mut listing: Listing, newest: u64) -> io::Resul
     }
 }
 
-/// A hole that reaches the end of the newest segment is its tail.
-fn settle_tail(report: &mut Report, listing: &Listing, in_use: bool) {
+/// A hole that reaches the end of the newest segment is its tail, unless its frames were there once.
+fn settle_tail(report: &mut Report, listing: &Listing, reached: u64, in_use: bool) {
     let Some(newest) = listing.segments.last() else { return };
-    let is_tail = |hole: &mut Hole| hole.to == newest.limit && hole.from >= newest.base;
+    let first = newest.base.max(reached);
+    let is_tail = |hole: &mut Hole| hole.to == newest.limit && hole.from >= first;
     if newest.limit != listing.end() || report.holes_not_listed > 0 {
         return;
     }
@@ -128,11 +156,26 @@ fn settle_tail(report: &mut Report, listing: &Listing, in_use: bool) {
     }
 }
 
+/// The copies of a segment's header that are damaged. A file that is gone has none: a server freed
+/// it just now.
+fn damaged_headers(segment: &Segment) -> Vec<DamagedHeader> {
+    let block = header_block(&segment.path).unwrap_or_default();
+    let damaged = |index: usize| DamagedHeader {
+        file: name(&segment.path),
+        copy: index + 1,
+        from: index * HEADER_COPY_BYTES,
+        to: (index + 1) * HEADER_COPY_BYTES,
+    };
+    damaged_copies(&block, segment.base).into_iter().map(damaged).collect()
+}
+
 /// What reading a range of segments gave.
 #[derive(Default)]
 struct Seen {
     segments: Vec<SegmentReport>,
     holes: Vec<Hole>,
+    /// Where reading ended: what is behind it is unwritten, or not there.
+    end: u64,
 }
 
 impl Seen {
@@ -140,16 +183,17 @@ impl Seen {
     fn read(listing: &Listing, bases: Range<u64>, mut frames: Frames) -> Seen {
         let within = |segment: &&Segment| bases.contains(&segment.base);
         let segments = listing.segments.iter().filter(within).map(SegmentReport::of).collect();
-        let mut seen = Seen { segments, holes: Vec::new() };
+        let mut seen = Seen { segments, ..Seen::default() };
         for read in &mut frames {
             match read {
                 Read::Frame(frame) => seen.count(&frame),
                 Read::Hole(hole) => seen.holes.push(hole),
             }
         }
+        seen.end = frames.position();
         // The unwritten rest of a file holds no positions yet.
         if let Some(last) = seen.segments.last_mut() {
-            last.end = last.end.min(frames.position());
+            last.end = last.end.min(seen.end);
         }
         seen
     }

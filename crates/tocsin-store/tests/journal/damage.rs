@@ -138,7 +138,7 @@ fn check(written: &Written, blows: &[(Index, Blow)]) -> Result<(), TestCaseError
     }
     let expected = survivors(written, &pristine, folder.path());
 
-    let before = verify(folder.path()).unwrap();
+    let before = verify(folder.path(), 0).unwrap();
     prop_assert_eq!(before.frames, expected.len() as u64, "verify before opening");
     let (all, _) = split(Frames::all(folder.path()).unwrap());
     prop_assert_eq!(&all, &expected, "all that is there");
@@ -160,10 +160,10 @@ fn check(written: &Written, blows: &[(Index, Blow)]) -> Result<(), TestCaseError
     let (frames, _) = read(folder.path(), HEADER_BYTES, writer.end());
     prop_assert_eq!(frames.len(), expected.len() + 1);
     prop_assert_eq!(frames.last().map(|frame| frame.start), Some(appended.start));
-    let (_, told) = read(folder.path(), verify(folder.path()).unwrap().segments[0].base, writer.end());
+    let (_, told) = read(folder.path(), verify(folder.path(), 0).unwrap().segments[0].base, writer.end());
     drop(writer);
 
-    let after = verify(folder.path()).unwrap();
+    let after = verify(folder.path(), 0).unwrap();
     prop_assert_eq!(after.frames, expected.len() as u64 + 1, "verify after opening");
     prop_assert_eq!(after.torn, None);
     prop_assert_eq!(joined(&after.holes, &bases), joined(&told, &bases));

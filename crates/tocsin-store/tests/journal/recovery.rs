@@ -50,7 +50,7 @@ fn a_tail_of_other_bytes_is_taken_away() {
         bytes.extend_from_slice(&tail);
         fs::write(&path, bytes).unwrap();
         assert_eq!(
-            verify(written.path()).unwrap().is_sound(),
+            verify(written.path(), 0).unwrap().is_sound(),
             !is_torn,
             "zeros to the end are none written yet"
         );
@@ -97,7 +97,7 @@ fn a_kill_leaves_zeros_that_are_neither_frames_nor_damage() {
     let killed = Written::killed(small(1 << 20), (0..20).map(some_frame));
     let (_, path) = killed.segments().remove(0);
     assert_eq!(fs::metadata(&path).unwrap().len(), 1 << 20, "zeros are written ahead");
-    let report = verify(killed.path()).unwrap();
+    let report = verify(killed.path(), 0).unwrap();
     assert!(report.is_sound() && report.frames == 20, "{report:?}");
     assert_eq!(report.segments[0].end, killed.end);
     let all = split(Frames::all(killed.path()).unwrap());

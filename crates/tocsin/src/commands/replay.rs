@@ -5,17 +5,17 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use serde_json::json;
-use tocsin_core::engine::EngineConfig;
 use tocsin_pipeline::journal::Frame;
 use tocsin_pipeline::replay;
 use tocsin_store::journal::{Frames, JournalRecords, Read};
 
-use crate::cli::ReplayArgs;
+use crate::cli::{ReplayArgs, RunArgs};
+use crate::commands::run::plan;
 use crate::commands::{FAILED, FINE, UsageError};
 use crate::loading;
 use crate::output::alerts::{AlertWriter, Shape};
 use crate::output::{complain, unless_closed};
-use crate::server::JOURNAL_FOLDER;
+use crate::server::{JOURNAL_FOLDER, engine};
 
 /// Runs the command.
 ///
@@ -23,7 +23,9 @@ use crate::server::JOURNAL_FOLDER;
 /// Wrong usage, or a journal that cannot be read.
 pub fn run(args: &ReplayArgs) -> anyhow::Result<u8> {
     let folder = journal_folder(&args.journal)?;
-    let loaded = loading::rules(&args.rules, true)?;
+    let plan = plan(&RunArgs { config: args.config.clone(), ..RunArgs::default() }, None)?;
+    let rules = if args.rules.is_empty() { &plan.rules } else { &args.rules };
+    let loaded = loading::rules(rules, true)?;
     for diagnostic in loading::worth_telling(&loaded.diagnostics) {
         complain(&loading::written(diagnostic));
     }
@@ -38,7 +40,7 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<u8> {
     let frames = Frames::all(&folder).with_context(|| folder.display().to_string())?;
     let frames = frames.filter_map(|read| whole(read, &mut lost));
     let mut records = JournalRecords::new(&folder);
-    let summary = replay::run(&loaded.plan, EngineConfig::default(), frames, &mut records, &mut |alert| {
+    let summary = replay::run(&loaded.plan, engine(&plan), frames, &mut records, &mut |alert| {
         alerts += 1;
         if outcome.is_ok() {
             outcome = writer.write(&alert);

@@ -21,7 +21,7 @@ use tocsin_pipeline::stage::decode::SourcePlan;
 use tocsin_pipeline::stage::detect::CheckpointPlan;
 use tocsin_pipeline::tenants::Tenants;
 use tocsin_pipeline::topology::{House, Parts, Past};
-use tocsin_store::journal::{Frames, JournalRecords, Options, Read, Writer as JournalWriter};
+use tocsin_store::journal::{Frames, JournalRecords, Opened, Options, Read, Writer as JournalWriter};
 use tocsin_store::{Checkpoint, Database, JwtSecret, KeyWatch, Reader, Writer};
 
 use crate::commands::UsageError;
@@ -146,7 +146,7 @@ fn start(plan: &RunPlan, kept: Kept, shown: &Shown, on_alert: OnAlert) -> anyhow
         },
         past: kept.past,
     })?;
-    let found = house.recovered;
+    let found = &house.recovered;
     tracing::debug!(
         frames = found.frames,
         events = found.events,
@@ -167,7 +167,8 @@ fn api_config(plan: &RunPlan) -> anyhow::Result<ApiConfig> {
 }
 
 /// How the engine treats time.
-fn engine(plan: &RunPlan) -> EngineConfig {
+#[must_use]
+pub fn engine(plan: &RunPlan) -> EngineConfig {
     EngineConfig {
         lateness: plan.detect.lateness,
         grace: plan.detect.grace,
@@ -215,6 +216,7 @@ fn open(plan: &RunPlan) -> anyhow::Result<Kept> {
     if let Some(torn) = &opened.torn {
         tracing::info!(from = torn.from, to = torn.to, "a write that a crash cut short was taken away");
     }
+    tell_damage(&opened, committed);
     journal.release(writer.journal_floor()?);
     let from = position.max(opened.first);
     let past =
@@ -222,6 +224,21 @@ fn open(plan: &RunPlan) -> anyhow::Result<Kept> {
     let seed = u64::from_le_bytes(database.hash_seed()?[..8].try_into()?);
     let resume_key = database.mac_key()?;
     Ok(Kept { writer, reader, keys, tenants, journal, past, seed, resume_key })
+}
+
+/// Says what of the journal is missing. It never keeps the server from starting.
+fn tell_damage(opened: &Opened, committed: u64) {
+    for hole in &opened.holes {
+        tracing::error!(from = hole.from, to = hole.to, "the journal is damaged here: records are lost");
+    }
+    if opened.end < committed {
+        let (from, to) = (opened.end, committed);
+        tracing::error!(
+            from,
+            to,
+            "the end of the journal is missing: records are lost; `tocsin verify` tells more"
+        );
+    }
 }
 
 /// Where a checkpoint was cut, and its state, if this version can read it. Another version's is left

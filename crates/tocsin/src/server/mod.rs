@@ -11,7 +11,7 @@ mod open_files;
 mod run;
 mod signals;
 
-pub use build::JOURNAL_FOLDER;
+pub use build::{JOURNAL_FOLDER, engine};
 
 use std::net::SocketAddr;
 

@@ -13,6 +13,7 @@ mod scan_bad_input;
 mod scan_forms;
 mod scan_inputs;
 mod scan_support;
+mod server_after_kill;
 mod server_alerts;
 mod server_bad_input;
 mod server_config;

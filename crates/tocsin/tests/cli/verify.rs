@@ -1,4 +1,4 @@
-//! `tocsin verify` from outside: sound, damaged, torn, beside a writer, and used wrongly.
+//! `tocsin verify` from outside: sound, damaged, torn, cut short, beside a writer, and used wrongly.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot set itself up fails")]
 
@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use tocsin_core::batch::{RawBatch, RecordSpan};
 use tocsin_core::time::Timestamp;
+use tocsin_pipeline::commit::{CommitGroup, Store};
 use tocsin_pipeline::journal::{Appended, Journal, NewFrame};
 use tocsin_store::journal::{Options, Writer};
 
@@ -98,4 +99,60 @@ fn a_folder_without_journal_is_wrong_usage() {
         assert_eq!((outcome.code, outcome.out.as_str()), (2, ""), "{path}");
         assert!(outcome.err.contains(says), "{}", outcome.err);
     }
+}
+
+#[test]
+fn a_damaged_copy_of_a_head_is_named() {
+    let folder = Folder::new();
+    let (_writer, _) = data(&folder);
+    let sound = fs::read(segment(&folder)).unwrap();
+    for (at, copy) in
+        [(0, 1), (3, 1), (20, 1), (40, 1), (60, 1), (100, 1), (4_096, 2), (4_099, 2), (8_000, 2)]
+    {
+        fs::write(segment(&folder), &sound).unwrap();
+        change(&segment(&folder), |journal| journal[at] ^= 0xFF);
+        let outcome = folder.run(&["verify", "data"]);
+        let line = format!("head: 00000000000000000000.log: copy {copy} of 2");
+        assert_eq!(outcome.code, 1, "byte {at}: {}", outcome.out);
+        assert!(outcome.out.contains(&line), "byte {at}: {}", outcome.out);
+        assert!(outcome.out.contains("11 frames, 20 records"), "byte {at}: {}", outcome.out);
+    }
+}
+
+/// A database that has reached a position.
+fn reach(folder: &Folder, position: u64) {
+    let mut store = tocsin_store::Writer::open(&folder.path().join("data"), "rules").unwrap();
+    store.commit(&CommitGroup { position, ..CommitGroup::default() }).unwrap();
+}
+
+#[test]
+fn a_journal_that_ends_before_what_the_database_has_reached_is_not_sound() {
+    let folder = Folder::new();
+    let (writer, last) = data(&folder);
+    reach(&folder, last.end);
+    let sound = folder.run(&["verify", "data"]);
+    assert_eq!((sound.code, sound.err.as_str()), (0, ""), "{}", sound.out);
+    drop(writer);
+    fs::remove_file(segment(&folder)).unwrap();
+    let outcome = folder.run(&["verify", "data"]);
+    let line = format!("end: 0..{0} ({0} bytes) missing; the database has reached {0}", last.end);
+    assert_eq!(outcome.code, 1);
+    assert!(outcome.out.contains(&line), "{}", outcome.out);
+    let report = report(&folder.run(&["verify", "data", "--json"]));
+    let missing = serde_json::json!({ "from": 0, "to": last.end, "reason": "missing" });
+    assert_eq!((&report["committed"], &report["missing_end"]), (&last.end.into(), &missing));
+    let alone = folder.run(&["verify", "data/journal"]);
+    assert_eq!(alone.code, 0, "a journal by itself is compared with nothing: {}", alone.out);
+}
+
+#[test]
+fn a_database_that_cannot_be_read_is_said_and_the_journal_is_checked_all_the_same() {
+    let folder = Folder::new().with("data/tocsin.db", "no database, but long enough to look like something");
+    let (_writer, _) = data(&folder);
+    let outcome = folder.run(&["verify", "data"]);
+    assert_eq!(outcome.code, 0, "{}", outcome.out);
+    for line in ["the end is not compared with the database", "sound: 1 segments, 11 frames"] {
+        assert!(outcome.out.contains(line), "{}", outcome.out);
+    }
+    assert_eq!(report(&folder.run(&["verify", "data", "--json"]))["committed"], Value::Null);
 }
