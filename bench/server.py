@@ -15,7 +15,7 @@ from measure import Failed
 from report import ROOT, machine
 from server_rows import ROWS, Bench
 
-HOW = """Each program is started on a fresh folder, pressed with wrk (one thread; eight connections unless said) after a
+HOW = """Each program is started on a fresh folder, pressed with wrk (eight connections and one thread unless said; two threads from 64 connections on) after a
 second of warm-up, and stopped; programs take turns (A B A B), {pairs} times, in one session. wrk, the server and the disk share
 the machine, so wall time, by which ratios are judged here, is what is left beside wrk. Written by `bench/run.sh --server`.
 """

@@ -191,7 +191,8 @@ class Pressed:
 
 def wrk(url, script, seconds, connections, environment):
     """Runs wrk; its summary."""
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", str(SCRIPTS / f"{script}.lua"), url]
+    threads = 2 if connections >= 64 else 1
+    command = ["wrk", f"-t{threads}", f"-c{connections}", f"-d{seconds}s", "-s", str(SCRIPTS / f"{script}.lua"), url]
     environment = {**os.environ, "SCRIPTS": str(SCRIPTS), **environment}
     done = subprocess.run(
         command, capture_output=True, text=True, check=False, timeout=seconds + 120, env=environment

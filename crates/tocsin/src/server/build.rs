@@ -216,7 +216,7 @@ fn open(plan: &RunPlan) -> anyhow::Result<Kept> {
     if let Some(torn) = &opened.torn {
         tracing::info!(from = torn.from, to = torn.to, "a write that a crash cut short was taken away");
     }
-    tell_damage(&opened, committed);
+    tell_damage(&opened);
     journal.release(writer.journal_floor()?);
     let from = position.max(opened.first);
     let past =
@@ -227,16 +227,13 @@ fn open(plan: &RunPlan) -> anyhow::Result<Kept> {
 }
 
 /// Says what of the journal is missing. It never keeps the server from starting.
-fn tell_damage(opened: &Opened, committed: u64) {
+fn tell_damage(opened: &Opened) {
     for hole in &opened.holes {
-        tracing::error!(from = hole.from, to = hole.to, "the journal is damaged here: records are lost");
-    }
-    if opened.end < committed {
-        let (from, to) = (opened.end, committed);
+        let (from, to) = (hole.from, hole.to);
         tracing::error!(
             from,
             to,
-            "the end of the journal is missing: records are lost; `tocsin verify` tells more"
+            "the journal is damaged here: records are lost; `tocsin verify` tells more"
         );
     }
 }

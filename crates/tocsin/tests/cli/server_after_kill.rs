@@ -1,8 +1,5 @@
 //! What holds over a restart besides events and alerts: requests that may be repeated, and what was
 //! turned away.
-
-#![expect(clippy::unwrap_used, reason = "a test that cannot set itself up fails")]
-
 use serde_json::{Value, json};
 
 use crate::server_support::{Answer, Server, key, token};

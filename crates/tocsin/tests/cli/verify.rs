@@ -122,7 +122,7 @@ fn a_damaged_copy_of_a_head_is_named() {
 /// A database that has reached a position.
 fn reach(folder: &Folder, position: u64) {
     let mut store = tocsin_store::Writer::open(&folder.path().join("data"), "rules").unwrap();
-    store.commit(&CommitGroup { position, ..CommitGroup::default() }).unwrap();
+    store.commit(&CommitGroup { end: position, ..CommitGroup::default() }).unwrap();
 }
 
 #[test]
