@@ -33,7 +33,7 @@ test:
 
 crash-test:
 	@scripts/setup.sh
-	TOCSIN_CRASH_KILLS=50 cargo test --quiet --locked --package tocsin --test cli server_crash -- --nocapture
+	CRASH_KILLS=50 cargo test --quiet --locked --package tocsin --test cli server_crash -- --nocapture
 
 bench:
 	@scripts/setup.sh

@@ -7,7 +7,7 @@ use anyhow::Context;
 use serde_json::json;
 use tocsin_pipeline::journal::Frame;
 use tocsin_pipeline::replay;
-use tocsin_store::journal::{Frames, JournalRecords, Read};
+use tocsin_store::journal::{Frames, Hole, JournalRecords, Read};
 
 use crate::cli::{ReplayArgs, RunArgs};
 use crate::commands::run::plan;
@@ -36,9 +36,9 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<u8> {
     let mut writer = AlertWriter::new(shape, BufWriter::new(io::stdout().lock()))?;
     let mut outcome = Ok(());
     let mut alerts = 0_u64;
-    let mut lost = 0;
+    let mut damage = Damage::default();
     let frames = Frames::all(&folder).with_context(|| folder.display().to_string())?;
-    let frames = frames.filter_map(|read| whole(read, &mut lost));
+    let frames = frames.filter_map(|read| damage.pass(read));
     let mut records = JournalRecords::new(&folder);
     let summary = replay::run(&loaded.plan, engine(&plan), frames, &mut records, &mut |alert| {
         alerts += 1;
@@ -46,6 +46,7 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<u8> {
             outcome = writer.write(&alert);
         }
     });
+    let lost = damage.lost;
     unless_closed(outcome.and_then(|()| writer.finish()))?;
     let told = json!({ "frames": summary.frames, "events": summary.events, "bytes": summary.bytes,
         "quarantined": summary.quarantined, "late": summary.late, "lost_bytes": lost, "alerts": alerts });
@@ -67,19 +68,31 @@ fn journal_folder(given: &Path) -> Result<PathBuf, UsageError> {
     Err(UsageError(format!("--journal: there is no folder {}", given.display())))
 }
 
-/// A frame; damage is told and counted.
-fn whole(read: Read, lost: &mut u64) -> Option<Frame> {
-    match read {
-        Read::Frame(frame) => Some(frame),
-        Read::Hole(hole) => {
-            *lost += hole.bytes();
-            complain(&format!(
-                "the journal is damaged from {} to {}: {}",
-                hole.from,
-                hole.to,
-                hole.reason.describe()
-            ));
-            None
+/// The damage of a journal on the way through it.
+#[derive(Default)]
+struct Damage {
+    /// Bytes that cannot be read.
+    lost: u64,
+    /// Damage behind which no frame has been seen yet.
+    last: Option<Hole>,
+}
+
+impl Damage {
+    /// A frame; the damage before it is told and counted. What is unreadable at the very end is no
+    /// damage: a server is writing there, or a crash cut short what nobody was told of.
+    fn pass(&mut self, read: Read) -> Option<Frame> {
+        let frame = match read {
+            Read::Frame(frame) => frame,
+            Read::Hole(hole) => {
+                self.last = Some(hole);
+                return None;
+            }
+        };
+        if let Some(hole) = self.last.take() {
+            self.lost += hole.bytes();
+            let what = hole.reason.describe();
+            complain(&format!("the journal is damaged from {} to {}: {what}", hole.from, hole.to));
         }
+        Some(frame)
     }
 }

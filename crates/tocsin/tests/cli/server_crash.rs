@@ -2,7 +2,7 @@
 //! under load. Whatever was acknowledged is in the journal; the alerts are those of a replay of the
 //! journal; subscribers were told of each once.
 //!
-//! `make crash-test` runs the long form: `TOCSIN_CRASH_KILLS=50` kills at random.
+//! `make crash-test` runs the long form: `CRASH_KILLS=50` kills at random.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot set itself up fails")]
 
@@ -194,7 +194,7 @@ fn kills_at_every_point_and_at_random_lose_nothing_and_tell_nothing_twice() {
         assert!(trial.die_at(point, pass), "point {point} was not passed");
     }
     trial.check();
-    let asked = std::env::var("TOCSIN_CRASH_KILLS").ok();
+    let asked = std::env::var("CRASH_KILLS").ok();
     let kills = asked.map_or(KILLS, |number| number.parse().unwrap());
     let seed = RandomState::new();
     for kill in 0..kills {
