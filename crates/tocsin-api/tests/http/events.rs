@@ -19,7 +19,8 @@ fn bodies_are_cut_as_their_type_says_or_as_they_look() {
     let json = Some("application/json");
     let lines = Some("application/x-ndjson");
     for (kind, body, shape, accepted) in [
-        (json, "{\"a\":1}", BodyShape::Json, 1),
+        (json, "{\"a\":1}", BodyShape::Lines, 1),
+        (json, "{\"a\":1}\n{\"a\":2}", BodyShape::Lines, 2),
         (json, "[{\"a\":1},{\"a\":2}]", BodyShape::Json, 2),
         (Some("Application/JSON; charset=utf-8"), "{\n\"a\":1}\n{\"a\":2}", BodyShape::Json, 2),
         (lines, "{\"a\":1}\n\n{\"a\":2}\r\n{\"a\":3}", BodyShape::Lines, 3),
