@@ -27,10 +27,48 @@ pub struct CorrelationSpec {
     pub kind: String,
     /// Length of the window.
     pub timespan: Span,
+    /// How windows lie on time.
+    pub windowing: Windowing,
     /// Operators with their numbers, all of which must hold.
     pub condition: Vec<(Comparison, f64)>,
+    /// For sequences: what must have been seen, over the roles of the referenced rules. `None`: all.
+    pub seen: Option<SeenLogic>,
+    /// How many rules it refers to under `rules`; their roles are 0 up to this in sequences.
+    pub references: u8,
+    /// `percentile`, 0 to 100, where the type needs one.
+    pub percentile: Option<f64>,
+    /// `leak`: how long a leaky bucket takes to lose one event.
+    pub leak: Option<Span>,
     /// Whether the condition holds only at an event of role [`ROLE_FOLLOWS`].
     pub followed: bool,
+}
+
+/// How windows lie on time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Windowing {
+    /// Ending at every event: [t − timespan, t]. What Sigma means.
+    #[default]
+    Sliding,
+    /// Side by side, aligned to the epoch: [k · timespan, (k + 1) · timespan).
+    Tumbling,
+    /// From an event on as long as no two neighbours lie more than `gap` apart, `timespan` at most.
+    Session {
+        /// Longest silence within a session.
+        gap: Span,
+    },
+}
+
+/// A condition over the referenced rules of a sequence, by role.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SeenLogic {
+    /// The rule of this role was seen in the window.
+    Seen(u8),
+    /// All hold.
+    And(Vec<SeenLogic>),
+    /// Any holds.
+    Or(Vec<SeenLogic>),
+    /// It does not hold.
+    Not(Box<SeenLogic>),
 }
 
 /// Role of an event that counts.
@@ -41,6 +79,22 @@ pub const ROLE_INTERRUPTS: u8 = 1;
 pub const ROLE_FOLLOWS: u8 = 2;
 
 impl CorrelationSpec {
+    /// A plan that asks for nothing yet.
+    #[must_use]
+    pub fn new(kind: &str, timespan: Span) -> CorrelationSpec {
+        CorrelationSpec {
+            kind: kind.to_string(),
+            timespan,
+            windowing: Windowing::Sliding,
+            condition: Vec::new(),
+            seen: None,
+            references: 0,
+            percentile: None,
+            leak: None,
+            followed: false,
+        }
+    }
+
     /// The least count that meets a condition that only rises (`gt`, `gte`), if it is one.
     ///
     /// # Errors

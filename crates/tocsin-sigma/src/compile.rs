@@ -126,10 +126,10 @@ impl Compiler {
             Err(refused) => return self.report(&document, Severity::Error, refused),
         };
         let spec = CorrelationSpec {
-            kind: correlation.kind.clone(),
-            timespan: correlation.timespan,
             condition: correlation.condition.clone(),
+            references: correlation.rules.len().min(usize::from(u8::MAX)) as u8,
             followed: !correlation.followed_by.is_empty(),
+            ..CorrelationSpec::new(&correlation.kind, correlation.timespan)
         };
         let mut text = format!("{spec:?}{:?}", correlation.group_by);
         for feed in &feeds {
@@ -190,7 +190,7 @@ impl Compiler {
                 let rule = self.referenced(head, reference, *place)?;
                 let key =
                     correlation.group_by.iter().map(|field| aliased(correlation, field, reference)).collect();
-                feeds.push(Feed { rule, role, key });
+                feeds.push(Feed { rule, role, key, value: Vec::new() });
             }
         }
         for field in feeds.iter().flat_map(|feed| &feed.key) {

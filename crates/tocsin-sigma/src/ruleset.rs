@@ -49,12 +49,16 @@ impl Compiled {
 /// A rule that feeds a stateful rule.
 #[derive(Clone, Debug)]
 pub struct Feed {
-    /// The stateless rule.
+    /// The rule whose matches count, or, where it is stateful itself, whose detections do.
     pub rule: RuleIdx,
-    /// The part its matches play.
+    /// The part they play.
     pub role: u8,
-    /// The fields of the group key in its events (aliases resolved).
+    /// The fields of the group key in its events (aliases resolved). Of a stateful rule: names
+    /// among its own `group-by`.
     pub key: Vec<String>,
+    /// The fields whose values are counted or added up, named in the same way; empty for types
+    /// that only count events.
+    pub value: Vec<String>,
 }
 
 /// One loaded rule.

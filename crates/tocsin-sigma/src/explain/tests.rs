@@ -75,7 +75,8 @@ fn log_sources_stand_beside_the_condition() {
 
 #[test]
 fn feeds_show_the_group_key_and_what_is_missing() {
-    let feed = Feed { rule: RuleIdx(3), role: 0, key: vec!["a".into(), "b".into(), "c".into()] };
+    let feed =
+        Feed { rule: RuleIdx(3), role: 0, key: vec!["a".into(), "b".into(), "c".into()], value: Vec::new() };
     let values = |field: &str| match field {
         "a" => vec![Value::Number("7"), Value::Number("8")],
         "b" => vec![Value::Text(Cow::Borrowed(""))],

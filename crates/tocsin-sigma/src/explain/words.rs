@@ -199,10 +199,9 @@ mod tests {
     #[test]
     fn a_correlation_says_what_it_needs() {
         let spec = |kind: &str, condition: Vec<(Comparison, f64)>, followed| CorrelationSpec {
-            kind: kind.to_string(),
-            timespan: Span::seconds(300),
             condition,
             followed,
+            ..CorrelationSpec::new(kind, Span::seconds(300))
         };
         let by = ["source.ip".to_string(), "user.name".to_string()];
         assert_eq!(
