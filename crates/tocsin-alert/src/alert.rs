@@ -224,7 +224,7 @@ impl AlertSource<'_> {
             entities,
             recommended_actions: meta.actions.clone(),
             context,
-            approximate: false,
+            approximate: detection.approximate,
         }
     }
 

@@ -95,6 +95,28 @@ impl CorrelationSpec {
         }
     }
 
+    /// Whether a value meets the condition.
+    #[must_use]
+    pub fn holds(&self, value: f64) -> bool {
+        self.condition.iter().all(|(comparison, number)| comparison.holds(value, *number))
+    }
+
+    /// Whether the condition can only come to hold as a count rises: `gt` and `gte` alone.
+    #[must_use]
+    pub fn rises(&self) -> bool {
+        let rising =
+            |(comparison, _): &(Comparison, f64)| matches!(comparison, Comparison::Gt | Comparison::Gte);
+        !self.condition.is_empty() && self.condition.iter().all(rising)
+    }
+
+    /// Whether some count above zero meets the condition.
+    #[must_use]
+    pub fn holds_above_zero(&self) -> bool {
+        let near = |number: f64| [number.floor() - 1.0, number.floor(), number.floor() + 1.0];
+        let mut counts = self.condition.iter().flat_map(|(_, number)| near(*number)).chain([1.0, 1e15]);
+        counts.any(|count| count >= 1.0 && self.holds(count))
+    }
+
     /// The least count that meets a condition that only rises (`gt`, `gte`), if it is one.
     ///
     /// # Errors
@@ -125,6 +147,19 @@ impl CorrelationSpec {
 }
 
 impl Comparison {
+    /// Whether a value stands in this relation to a number.
+    #[must_use]
+    pub fn holds(self, value: f64, number: f64) -> bool {
+        match self {
+            Comparison::Gt => value > number,
+            Comparison::Gte => value >= number,
+            Comparison::Lt => value < number,
+            Comparison::Lte => value <= number,
+            Comparison::Eq => value == number,
+            Comparison::Neq => value != number,
+        }
+    }
+
     /// The operator's name.
     #[must_use]
     pub fn as_str(self) -> &'static str {

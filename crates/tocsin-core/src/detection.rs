@@ -60,4 +60,6 @@ pub struct Detection {
     pub evidence: Vec<Evidence>,
     /// Whether an event that came behind the watermark contributed.
     pub late: bool,
+    /// Whether a number in it is an estimate.
+    pub approximate: bool,
 }

@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! for batch in batches {                      // in order
-//!     for shard in shards_with_signals { for rule in shard { rule.step(&context, signals, &mut out) } }
+//!     for shard in shards_with_signals { for rule in shard { rule.step(&context, signals, range, &mut found) } }
 //! }
 //! ```
 //!
@@ -15,6 +15,8 @@ use thiserror::Error;
 
 use crate::batch::TenantId;
 use crate::detection::Detection;
+use crate::machine::Entry;
+use crate::matcher::RuleIdx;
 use crate::signal::Signals;
 use crate::time::{Span, Timestamp};
 
@@ -38,6 +40,39 @@ pub struct StepContext {
     pub emission: Emission,
 }
 
+/// Whose state it is, and how it is kept.
+#[derive(Clone, Copy, Debug)]
+pub struct Owner {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// Key of the hash tables of attacker-chosen strings.
+    pub seed: u64,
+    /// Whether other stateful rules count what this one finds.
+    pub chained: bool,
+}
+
+/// What a step found.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// Detections that arose or changed.
+    pub detections: Vec<Detection>,
+    /// For rules that others count: every moment at which the condition held, once it is final.
+    pub holds: Vec<Hold>,
+}
+
+/// A moment at which a rule's condition held, for the rules that count it.
+#[derive(Clone, Debug)]
+pub struct Hold {
+    /// The rule.
+    pub rule: RuleIdx,
+    /// Its group key.
+    pub key: Box<[u8]>,
+    /// The event that completed the condition; its time is the moment.
+    pub entry: Entry,
+    /// Whether an episode began with it: one of these per alert.
+    pub opens: bool,
+}
+
 /// A snapshot that does not fit the detector it is given to.
 #[derive(Debug, Error)]
 #[error("the snapshot of rule state cannot be read: {0}")]
@@ -45,15 +80,14 @@ pub struct SnapshotError(pub String);
 
 /// One stateful rule.
 pub trait Detector: Send + Sync {
-    /// Fresh state of a tenant for one shard. `seed` keys the hash tables of attacker-chosen
-    /// strings.
-    fn shard(&self, tenant: TenantId, seed: u64) -> Box<dyn DetectorShard>;
+    /// Fresh state of one owner for one shard.
+    fn shard(&self, owner: Owner) -> Box<dyn DetectorShard>;
 }
 
 /// The state of one rule in one shard.
 pub trait DetectorShard: Send {
     /// Takes in signals of this rule and advances to the context's watermark.
-    fn step(&mut self, context: &StepContext, signals: &Signals, range: &[u32], out: &mut Vec<Detection>);
+    fn step(&mut self, context: &StepContext, signals: &Signals, range: &[u32], out: &mut Found);
 
     /// All state as bytes: restoring them and going on gives what going on without would have.
     fn snapshot(&self) -> Vec<u8>;

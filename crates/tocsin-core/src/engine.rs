@@ -7,18 +7,20 @@
 
 use std::sync::Arc;
 
-use crate::batch::{Event, EventBatch, Notes, RawBatch, TenantId};
+use crate::batch::{EventBatch, TenantId};
+use crate::chain;
 use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::detection::Detection;
-use crate::detector::{Emission, StepContext, Usage};
-use crate::key;
-use crate::matcher::{Matcher, RuleMatch};
-use crate::offset::{PartitionId, Position};
+use crate::detector::{Emission, Found, StepContext, Usage};
+use crate::matching::Unplaced;
+pub use crate::matching::{MatchStage, MatchedBatch};
+use crate::offset::PartitionId;
 use crate::plan::Plan;
 use crate::shard::{SHARDS, Shard, rule_hash, shard_of};
 use crate::signal::{Signal, Signals};
 use crate::time::{Span, Timestamp};
 use crate::times::Times;
+use crate::value_hash::ValueHasher;
 use crate::watermark::{PartitionClock, Watermarks};
 
 /// How the engine treats time.
@@ -49,158 +51,6 @@ impl Default for EngineConfig {
     }
 }
 
-/// A signal and what its worker could not know yet.
-#[derive(Clone, Copy, Debug)]
-struct Unplaced {
-    signal: Signal,
-    /// Newest event time of the batch up to and with this event.
-    newest_in_batch: Timestamp,
-    time_from_ingest: bool,
-}
-
-/// What a worker made of a batch.
-#[derive(Debug)]
-pub struct MatchedBatch {
-    /// The raw records, for evidence.
-    pub raw: RawBatch,
-    /// Every stateless match, in order of event, then rule; the event is given by its record.
-    pub matches: Vec<RuleMatch>,
-    /// Number of events (weights not applied).
-    pub events: u64,
-    /// Events with each note of [`Notes::ALL`].
-    pub notes: [u64; Notes::ALL.len()],
-    /// Events with a value that could not be taken as sent, by record, with their notes.
-    pub noted: Vec<(u32, Notes)>,
-    /// Events a correlation could not count because a field of its key is missing.
-    pub without_key: u64,
-    /// Records that could not be read.
-    pub quarantined: Vec<crate::batch::Quarantined>,
-    signals: Vec<Unplaced>,
-    keys: Vec<u8>,
-    newest: Timestamp,
-}
-
-impl MatchedBatch {
-    /// How many signals its events became.
-    #[must_use]
-    pub fn signals(&self) -> usize {
-        self.signals.len()
-    }
-
-    /// Positions of the events that became signals, each once, in order.
-    pub fn signal_positions(&self) -> impl Iterator<Item = Position> {
-        let mut last = None;
-        let positions = self.signals.iter().map(|unplaced| unplaced.signal.position);
-        positions.filter(move |position| last.replace(*position) != Some(*position))
-    }
-}
-
-/// The data-parallel half: matching and keys. One per worker.
-pub struct MatchStage {
-    plan: Arc<Plan>,
-    matcher: Box<dyn Matcher>,
-    latest: Timestamp,
-}
-
-impl MatchStage {
-    /// A stage for one worker.
-    #[must_use]
-    pub fn new(plan: Arc<Plan>, config: &EngineConfig) -> MatchStage {
-        let matcher = (plan.matcher)();
-        MatchStage { plan, matcher, latest: config.latest }
-    }
-
-    /// Matches a batch and forms the signals of stateful rules.
-    pub fn step(&mut self, mut batch: EventBatch) -> MatchedBatch {
-        let mut notes = [0; Notes::ALL.len()];
-        let mut noted = Vec::new();
-        let times = Times::of(&batch.raw, self.latest);
-        for event in &mut batch.events {
-            // A line without a year has no zone either: up to a day ahead is another zone's clock.
-            let exact = !event.notes.contains(Notes::YEAR_DERIVED);
-            if exact && event.time > times.latest && !event.notes.time_from_ingest() {
-                event.notes.insert(Notes::TIME_CLAMPED);
-            }
-            if let Some(stand_in) = times.stand_in.filter(|_| event.notes.time_from_ingest()) {
-                event.time = stand_in;
-            }
-            if event.notes != Notes::default() {
-                for (count, (note, _)) in notes.iter_mut().zip(Notes::ALL) {
-                    *count += u64::from(event.notes.contains(note));
-                }
-                if event.notes.about_values() {
-                    noted.push((event.record, event.notes));
-                }
-            }
-        }
-        let mut matches = Vec::new();
-        self.matcher.matches(&batch, &mut matches);
-        let mut out = MatchedBatch {
-            matches: Vec::new(),
-            events: batch.events.len() as u64,
-            notes,
-            noted,
-            without_key: 0,
-            quarantined: std::mem::take(&mut batch.quarantined),
-            signals: Vec::new(),
-            keys: Vec::new(),
-            newest: Timestamp::MIN,
-            raw: RawBatch::default(),
-        };
-        self.form_signals(&batch, &matches, times, &mut out);
-        for found in &mut matches {
-            found.event = batch.events[found.event as usize].record;
-        }
-        out.matches = matches;
-        out.raw = batch.raw;
-        out
-    }
-
-    /// How often so far something seen before did not have to be judged again.
-    #[must_use]
-    pub fn memo_hits(&self) -> u64 {
-        self.matcher.memo_hits()
-    }
-
-    fn form_signals(&self, batch: &EventBatch, matches: &[RuleMatch], times: Times, out: &mut MatchedBatch) {
-        let has_time = |event: &Event| times.stand_in.is_some() || !event.notes.time_from_ingest();
-        let mut newest = Timestamp::MIN;
-        let mut next_event = 0;
-        for found in matches {
-            let upto = found.event as usize + 1;
-            newest = newest_of(&batch.events[next_event..upto], has_time, newest);
-            next_event = upto;
-            let event = &batch.events[found.event as usize];
-            for route in &self.plan.rules[found.rule.index()].routes {
-                let key_start = out.keys.len() as u32;
-                if !key::append(batch, event, &route.key, route.missing, &mut out.keys) {
-                    out.without_key += 1;
-                    continue;
-                }
-                let signal = Signal {
-                    rule: route.rule,
-                    role: route.role,
-                    late_behind: None,
-                    time: event.time,
-                    ingest: batch.raw.ingest.unwrap_or(Timestamp::MIN),
-                    position: batch.raw.position(event.record),
-                    weight: event.weight,
-                    key_start,
-                    key_len: out.keys.len() as u32 - key_start,
-                };
-                let time_from_ingest = !has_time(event);
-                out.signals.push(Unplaced { signal, newest_in_batch: newest, time_from_ingest });
-            }
-        }
-        out.newest = newest_of(&batch.events[next_event..], has_time, newest);
-    }
-}
-
-fn newest_of(events: &[Event], has_time: impl Fn(&Event) -> bool, so_far: Timestamp) -> Timestamp {
-    let timed = events.iter().filter(|event| has_time(event));
-    timed.map(|event| event.time).fold(so_far, Timestamp::max)
-}
-
 /// The stateful half: watermarks and shards. It sees batches in order, one at a time.
 pub struct Correlator {
     plan: Arc<Plan>,
@@ -209,6 +59,9 @@ pub struct Correlator {
     shards: Vec<Shard>,
     routed: Vec<Vec<u32>>,
     rule_hashes: Vec<u64>,
+    /// The highest level of any rule.
+    levels: u8,
+    hasher: ValueHasher,
 }
 
 /// The work of some shards in one step.
@@ -219,7 +72,7 @@ pub struct ShardsPart<'a> {
     shards: &'a mut [Shard],
     routed: &'a mut [Vec<u32>],
     tick: bool,
-    out: &'a mut Vec<Detection>,
+    out: &'a mut Found,
 }
 
 impl ShardsPart<'_> {
@@ -231,7 +84,7 @@ impl ShardsPart<'_> {
                 mine.clear();
             }
             if self.tick {
-                shard.tick(self.signals.tenant, &self.context, self.out);
+                shard.tick(self.plan, self.signals.tenant, 0, &self.context, self.out);
             }
         }
     }
@@ -252,6 +105,8 @@ impl Correlator {
     pub fn new(plan: Arc<Plan>, config: EngineConfig) -> Correlator {
         let rule_hashes = plan.rules.iter().map(|rule| rule_hash(&rule.meta)).collect();
         Correlator {
+            levels: plan.rules.iter().map(|rule| rule.level).max().unwrap_or(0),
+            hasher: ValueHasher::new(plan.seed),
             plan,
             rule_hashes,
             config,
@@ -288,10 +143,11 @@ impl Correlator {
         let watermarks = self.watermarks(tenant);
         watermarks.accept(partition, clock);
         let tick = watermarks.tick(watermark);
-        self.route(tenant, &signals);
+        let above = self.route(tenant, &signals);
         let context = self.context(watermark);
         let size = SHARDS.div_ceil(parts.clamp(1, SHARDS));
-        let mut found: Vec<Vec<Detection>> = vec![Vec::new(); SHARDS.div_ceil(size)];
+        let mut found: Vec<Found> = Vec::new();
+        found.resize_with(SHARDS.div_ceil(size), Found::default);
         let shards = self.shards.chunks_mut(size).zip(self.routed.chunks_mut(size));
         let parts = shards.zip(&mut found).map(|((shards, routed), out)| ShardsPart {
             plan: &self.plan,
@@ -303,8 +159,61 @@ impl Correlator {
             out,
         });
         run(parts.collect());
-        output.detections = found.into_iter().flatten().collect();
+        let mut all = Found::default();
+        for part in found {
+            all.detections.extend(part.detections);
+            all.holds.extend(part.holds);
+        }
+        self.climb(&signals, &above, tick, &mut all);
+        output.detections = all.detections;
         output
+    }
+
+    /// Rules over rules, level by level: `direct` are the signals of events for them.
+    fn climb(&mut self, signals: &Signals, direct: &[u32], tick: bool, found: &mut Found) {
+        let tenant = signals.tenant;
+        for level in 1..=self.levels {
+            let before = self.watermarks(tenant).of_level(level);
+            let mut own = chain::none(tenant);
+            for index in direct {
+                let signal = &signals.list[*index as usize];
+                if self.plan.rules[signal.rule.index()].level == level {
+                    let key_start = own.keys.len() as u32;
+                    own.keys.extend_from_slice(signals.key(signal));
+                    own.list.push(Signal { key_start, ..*signal });
+                }
+            }
+            chain::append(&self.plan, level, &found.holds, before, &self.hasher, &mut own);
+            let watermark = if tick { self.watermarks(tenant).raise_level(level) } else { before };
+            if own.list.is_empty() && !tick {
+                continue;
+            }
+            for (index, signal) in own.list.iter().enumerate() {
+                let shard = shard_of(tenant, self.rule_hashes[signal.rule.index()], own.key(signal));
+                self.routed[shard].push(index as u32);
+            }
+            let context = self.context(watermark);
+            for (shard, mine) in self.shards.iter_mut().zip(&mut self.routed) {
+                if !mine.is_empty() {
+                    shard.step(&self.plan, &context, &own, mine, found);
+                    mine.clear();
+                }
+                if tick {
+                    shard.tick(&self.plan, tenant, level, &context, found);
+                }
+            }
+        }
+    }
+
+    /// Time passes in all shards of a tenant.
+    fn tick(&mut self, tenant: TenantId, watermark: Timestamp) -> Vec<Detection> {
+        let context = self.context(watermark);
+        let mut found = Found::default();
+        for shard in &mut self.shards {
+            shard.tick(&self.plan, tenant, 0, &context, &mut found);
+        }
+        self.climb(&chain::none(tenant), &[], true, &mut found);
+        found.detections
     }
 
     /// A partition has ended.
@@ -315,10 +224,7 @@ impl Correlator {
         watermarks.leave(partition);
         let watermark = watermarks.advance(lateness);
         if watermarks.tick(watermark) {
-            let context = self.context(watermark);
-            for shard in &mut self.shards {
-                shard.tick(tenant, &context, &mut output.detections);
-            }
+            output.detections = self.tick(tenant, watermark);
         }
         output
     }
@@ -330,10 +236,7 @@ impl Correlator {
         let (idle, lateness) = (self.config.idle, self.config.lateness);
         for index in 0..self.tenants.len() {
             if let Some(watermark) = self.tenants[index].pass(now, idle, lateness) {
-                let context = self.context(watermark);
-                for shard in &mut self.shards {
-                    shard.tick(TenantId(index as u32), &context, &mut output.detections);
-                }
+                output.detections.extend(self.tick(TenantId(index as u32), watermark));
             }
         }
         output
@@ -402,7 +305,7 @@ impl Correlator {
         };
         let mut dropped = None;
         for unplaced in std::mem::take(&mut batch.signals) {
-            match self.place(clock, first, unplaced) {
+            match self.place(batch.raw.tenant, clock, first, unplaced) {
                 Some(signal) => signals.list.push(signal),
                 None => {
                     let again = dropped.replace(unplaced.signal.position) == Some(unplaced.signal.position);
@@ -414,8 +317,20 @@ impl Correlator {
     }
 
     /// Gives a signal its time and tells whether it is late; `None` when it is too late to count.
-    fn place(&self, clock: &mut PartitionClock, first: Timestamp, unplaced: Unplaced) -> Option<Signal> {
-        let watermark = clock.observe(unplaced.newest_in_batch);
+    fn place(
+        &self,
+        tenant: TenantId,
+        clock: &mut PartitionClock,
+        first: Timestamp,
+        unplaced: Unplaced,
+    ) -> Option<Signal> {
+        let reached = clock.observe(unplaced.newest_in_batch);
+        let watermark = match self.plan.rules[unplaced.signal.rule.index()].level {
+            0 => reached,
+            level => {
+                self.tenants.get(tenant.0 as usize).map_or(Timestamp::MIN, |marks| marks.of_level(level))
+            }
+        };
         let mut signal = unplaced.signal;
         let newest = if clock.newest() == Timestamp::MIN { first } else { clock.newest() };
         if signal.ingest == Timestamp::MIN {
@@ -435,11 +350,18 @@ impl Correlator {
         Some(signal)
     }
 
-    fn route(&mut self, tenant: TenantId, signals: &Signals) {
+    /// Sends signals to their shards; gives those for rules over rules.
+    fn route(&mut self, tenant: TenantId, signals: &Signals) -> Vec<u32> {
+        let mut above = Vec::new();
         for (index, signal) in signals.list.iter().enumerate() {
+            if self.plan.rules[signal.rule.index()].level > 0 {
+                above.push(index as u32);
+                continue;
+            }
             let shard = shard_of(tenant, self.rule_hashes[signal.rule.index()], signals.key(signal));
             self.routed[shard].push(index as u32);
         }
+        above
     }
 
     fn context(&self, watermark: Timestamp) -> StepContext {

@@ -22,6 +22,7 @@ pub(crate) struct Episode {
     pub(crate) in_window: u64,
     pub(crate) evidence: Vec<Evidence>,
     pub(crate) late: bool,
+    pub(crate) approximate: bool,
     pub(crate) changed: bool,
 }
 
@@ -50,6 +51,7 @@ impl Episode {
             in_window,
             evidence: Vec::new(),
             late: false,
+            approximate: false,
             changed: true,
         };
         episode.extend(entries);
@@ -83,6 +85,7 @@ impl Episode {
             in_window: self.in_window,
             evidence: self.evidence,
             late: self.late,
+            approximate: self.approximate,
         }
     }
 }

@@ -41,7 +41,7 @@ pub fn append(
     true
 }
 
-fn append_part(text: &str, out: &mut Vec<u8>) {
+pub(crate) fn append_part(text: &str, out: &mut Vec<u8>) {
     let mut end = text.len().min(KEY_PART_BYTES_MAX);
     while !text.is_char_boundary(end) {
         end -= 1;

@@ -9,6 +9,7 @@
 
 pub mod alert_id;
 pub mod batch;
+mod chain;
 pub mod checkpoint;
 pub mod correlation;
 pub mod decoder;
@@ -22,6 +23,7 @@ pub mod keyed;
 pub mod limits;
 pub mod machine;
 pub mod matcher;
+mod matching;
 pub mod offset;
 pub mod orphans;
 pub mod plan;
@@ -31,5 +33,6 @@ pub mod signal;
 pub mod time;
 pub mod times;
 pub mod value;
+mod value_hash;
 pub mod watermark;
 pub mod window;

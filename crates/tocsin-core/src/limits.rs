@@ -33,8 +33,12 @@ pub const PENDING_ENTRIES_MAX: usize = 4_096;
 /// event must end are counted with the times of their beginning blurred.
 pub const WINDOW_ENTRIES_MAX: usize = 8_192;
 
-/// Threshold up to which event counts are exact at any rate. A rule above it does not load.
+/// Threshold up to which event counts are exact at any rate. Above it a burst blurs times within a
+/// sixtieth of the window, and alerts of it are marked as approximate.
 pub const EXACT_THRESHOLD_MAX: u64 = 1_024;
+
+/// Different values one key of one rule tells apart. A rule with a higher threshold does not load.
+pub const VALUES_THRESHOLD_MAX: usize = 1_000_000;
 
 /// Group keys all rules together hold in one of the 64 shards, some 200 bytes each. Above it the
 /// rule with the most keys drops those that would expire first, counted as `state_evicted`.

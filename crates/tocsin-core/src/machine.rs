@@ -22,6 +22,8 @@ pub struct Entry {
     pub time: Timestamp,
     /// Where it came from.
     pub position: Position,
+    /// What it brings: the hash of a value, or a number's bits; 0 where only events count.
+    pub value: u64,
     /// How long after its event time it was taken in.
     pub delay: DelayMs,
     /// The part it plays for the rule.
@@ -41,6 +43,7 @@ impl Entry {
         Entry {
             time: signal.time,
             position: signal.position,
+            value: signal.value,
             delay: DelayMs::between(signal.time, signal.ingest),
             role: signal.role,
             weight: signal.weight,
@@ -55,7 +58,7 @@ impl Entry {
 }
 
 /// The time from one moment to another in whole milliseconds. Six bytes hold it, whatever the
-/// moments (two times are less than 2^44 ms apart), and keep an [`Entry`] at 32 bytes.
+/// moments (two times are less than 2^44 ms apart), and keep an [`Entry`] at 40 bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, serde::Deserialize)]
 pub struct DelayMs([u8; 6]);
 
@@ -98,10 +101,28 @@ pub trait Machine: Send + Sync + 'static {
     fn contributing(&self, state: &mut Self::State, which: Contributing, out: &mut Vec<Entry>);
 
     /// Whether the condition could come to hold with so much more weight (a quick upper bound).
+    /// A machine that never says so before the watermark has passed makes no provisional claims.
     fn possible(&self, state: &Self::State, more: u64) -> bool;
 
-    /// How long after the newest entry the state still matters.
-    fn span(&self) -> Span;
+    /// Until when the state still matters if nothing more comes.
+    fn lasts_until(&self, state: &Self::State) -> Timestamp;
+
+    /// When the state is to be judged even if no entry comes: the last moment of a window whose
+    /// end decides. [`Machine::judge`] follows once every entry up to then was taken in.
+    fn due(&self, _state: &Self::State) -> Option<Timestamp> {
+        None
+    }
+
+    /// Judges a window at its end; says whether the condition holds, and the entry that stands
+    /// for it. `ended` says that there is no more input, so that nothing is missing.
+    fn judge(&self, _state: &mut Self::State, _ended: bool) -> Option<Entry> {
+        None
+    }
+
+    /// Whether what it says now is an estimate.
+    fn is_approximate(&self, _state: &Self::State) -> bool {
+        false
+    }
 
     /// Whether an entry of this role says nothing to a key that remembers nothing.
     fn needs_company(&self, _role: Role) -> bool {
@@ -111,7 +132,7 @@ pub trait Machine: Send + Sync + 'static {
     /// Drops what can no longer matter at a time; returns whether nothing is left.
     fn expire(&self, state: &mut Self::State, now: Timestamp) -> bool;
 
-    /// Folds the middle of a burst among entries that wait, without changing any result.
+    /// Folds the middle of a burst among entries that wait, without changing any exact result.
     /// `boundary` is a time no fold may cross (the end of the open episode).
     fn fold(&self, waiting: &mut Entries, boundary: Option<Timestamp>);
 }
@@ -175,7 +196,7 @@ pub fn fold_equal_times(waiting: &mut Entries, head: impl Fn(Role) -> usize) {
         let same = |last: &Entry| {
             last.time == entry.time
                 && last.position.partition() == entry.position.partition()
-                && last.role == entry.role
+                && (last.role, last.value) == (entry.role, entry.value)
         };
         alike = if folded.last().is_some_and(same) { alike + 1 } else { 0 };
         match folded.last_mut().filter(|_| alike >= head(entry.role)) {
@@ -184,6 +205,48 @@ pub fn fold_equal_times(waiting: &mut Entries, head: impl Fn(Role) -> usize) {
         }
     }
     *waiting = folded;
+}
+
+/// Folds entries that lie between two others of the same `what` no further apart than `span` into
+/// the one before, by weight: any window of that length that holds the middle one holds one of the
+/// two. So what was seen when, the last time, does not change.
+pub fn fold_repeats(
+    waiting: &mut Entries,
+    boundary: Option<Timestamp>,
+    span: Span,
+    what: impl Fn(&Entry) -> u64,
+) {
+    // Per kind: the last one that stays, and one after it that may go once another comes.
+    let mut last: hashbrown::HashMap<(u64, bool), (usize, Option<usize>)> = hashbrown::HashMap::new();
+    let mut gone = vec![false; waiting.len()];
+    for at in 0..waiting.len() {
+        let entry = waiting[at];
+        let beyond = boundary.is_some_and(|end| entry.time >= end);
+        let known = last.entry((what(&entry), beyond)).or_insert((at, None));
+        match *known {
+            (kept, Some(middle)) if entry.time.0.saturating_sub(waiting[kept].time.0) <= span.0 => {
+                let weight = waiting[kept].weight.saturating_add(waiting[middle].weight);
+                waiting[kept].weight = weight;
+                gone[middle] = true;
+                *known = (kept, Some(at));
+            }
+            (_, Some(middle)) => *known = (middle, Some(at)),
+            (kept, None) if kept != at => *known = (kept, Some(at)),
+            (_, None) => {}
+        }
+    }
+    let mut index = 0;
+    waiting.retain(|_| {
+        index += 1;
+        !gone[index - 1]
+    });
+}
+
+/// Of each role keeps the first and the last entry in every stretch of length `quantum`, the others
+/// folded into the first by weight: times blur by no more than that.
+pub fn fold_quanta(waiting: &mut Entries, boundary: Option<Timestamp>, quantum: Span) {
+    let stretch = |entry: &Entry| entry.time.0.div_euclid(quantum.0.max(1)) as u64;
+    fold_repeats(waiting, boundary, quantum, |entry| stretch(entry) << 8 | u64::from(entry.role));
 }
 
 #[cfg(test)]
@@ -203,6 +266,6 @@ mod tests {
 
     #[test]
     fn entries_stay_small() {
-        assert_eq!(size_of::<Entry>(), 32);
+        assert_eq!(size_of::<Entry>(), 40);
     }
 }

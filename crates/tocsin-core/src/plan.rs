@@ -20,6 +20,48 @@ pub struct Route {
     pub key: Vec<FieldId>,
     /// What to do with events that lack a part of it.
     pub missing: Missing,
+    /// What the event brings to be counted or added up.
+    pub value: ValueOf,
+}
+
+/// What an event brings to a rule besides being one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum ValueOf {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// A value to tell from others: the hash of these fields together.
+    Distinct(Vec<FieldId>),
+    /// A number to add up: the bits of a 64-bit float.
+    Number(FieldId),
+}
+
+/// Where what a stateful rule finds goes: to a rule that counts it.
+#[derive(Clone, Debug)]
+pub struct Chain {
+    /// The rule that counts.
+    pub rule: RuleIdx,
+    /// The part it plays for it.
+    pub role: Role,
+    /// The parts of the key, by their place in the key of the rule that finds.
+    pub key: Vec<usize>,
+    /// What it brings: places of the key to tell apart, or of the number to add up.
+    pub value: ChainValue,
+    /// Whether every moment at which the condition holds counts, or only the beginning of each
+    /// episode.
+    pub every_moment: bool,
+}
+
+/// What a finding brings to the rule that counts it; the numbers are places in its key.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum ChainValue {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// A value to tell from others.
+    Distinct(Vec<usize>),
+    /// A number to add up.
+    Number(usize),
 }
 
 /// One loaded rule.
@@ -28,6 +70,10 @@ pub struct PlannedRule {
     pub meta: RuleMeta,
     /// Where its matches go, for a stateless rule.
     pub routes: Vec<Route>,
+    /// Where what it finds goes, for a stateful rule that others count.
+    pub chains: Vec<Chain>,
+    /// How many stateful rules lie below it: what it counts may come from the level before.
+    pub level: u8,
     /// Its state, for every rule whose detections are wanted.
     pub detector: Option<Arc<dyn Detector>>,
 }

@@ -5,8 +5,7 @@ use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::batch::TenantId;
-use crate::detection::Detection;
-use crate::detector::{DetectorShard, SnapshotError, StepContext, Usage};
+use crate::detector::{DetectorShard, Found, Owner, SnapshotError, StepContext, Usage};
 use crate::limits::KEYS_PER_SHARD_MAX;
 use crate::matcher::RuleIdx;
 use crate::plan::Plan;
@@ -64,7 +63,7 @@ impl Shard {
         context: &StepContext,
         signals: &Signals,
         mine: &mut [u32],
-        out: &mut Vec<Detection>,
+        out: &mut Found,
     ) {
         mine.sort_by_key(|index| signals.list[*index as usize].rule);
         for range in mine.chunk_by(|a, b| signals.list[*a as usize].rule == signals.list[*b as usize].rule) {
@@ -89,10 +88,13 @@ impl Shard {
         }
     }
 
-    /// Advances every rule of a tenant without signals: expiry and the end of input.
-    pub fn tick(&mut self, tenant: TenantId, context: &StepContext, out: &mut Vec<Detection>) {
+    /// Advances every rule of a tenant and level without signals: expiry and the end of input.
+    pub fn tick(&mut self, plan: &Plan, tenant: TenantId, level: u8, context: &StepContext, out: &mut Found) {
         let nothing = Signals { tenant, ..Signals::default() };
-        for owner in self.order.iter().filter(|(owner, _)| *owner == tenant) {
+        let mine = |(owner, rule): &&(TenantId, RuleIdx)| {
+            *owner == tenant && plan.rules[rule.index()].level == level
+        };
+        for owner in self.order.iter().filter(mine) {
             if let Some(state) = self.rules.get_mut(owner) {
                 state.step(context, &nothing, &[], out);
             }
@@ -103,7 +105,8 @@ impl Shard {
         let owner = (tenant, rule);
         if !self.rules.contains_key(&owner) {
             let detector = plan.rules[rule.index()].detector.as_ref()?;
-            self.rules.insert(owner, detector.shard(tenant, plan.seed));
+            let chained = !plan.rules[rule.index()].chains.is_empty();
+            self.rules.insert(owner, detector.shard(Owner { tenant, seed: plan.seed, chained }));
             self.order.push(owner);
             self.order.sort_unstable();
         }

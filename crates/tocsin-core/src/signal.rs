@@ -26,6 +26,8 @@ pub struct Signal {
     pub position: Position,
     /// How many events it stands for.
     pub weight: u32,
+    /// What it brings to be counted or added up (see [`crate::plan::ValueOf`]).
+    pub value: u64,
     /// Range of its key in the key bytes beside the signals.
     pub key_start: u32,
     /// Length of its key.

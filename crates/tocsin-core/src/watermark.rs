@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::chain::watermark_above;
 use crate::offset::PartitionId;
 use crate::time::{Span, Timestamp};
 
@@ -17,6 +18,8 @@ pub struct Watermarks {
     ticked: Option<Timestamp>,
     /// When the tenant's last batch was taken in; none in scans.
     taken_in: Option<Timestamp>,
+    /// The watermarks of rules over rules, from level 1 on.
+    above: Vec<Timestamp>,
 }
 
 /// The clock of one partition while one of its batches is taken in: what [`Watermarks`] says,
@@ -112,6 +115,25 @@ impl Watermarks {
             self.ticked = Some(watermark);
         }
         due || watermark == Timestamp::MAX
+    }
+
+    /// The watermark of a level: that of the tenant, or of rules over rules.
+    #[must_use]
+    pub fn of_level(&self, level: u8) -> Timestamp {
+        match usize::from(level).checked_sub(1) {
+            None => self.reached(),
+            Some(above) => self.above.get(above).copied().unwrap_or(Timestamp::MIN),
+        }
+    }
+
+    /// A tick has gone through the level below: gives the watermark of this one.
+    pub fn raise_level(&mut self, level: u8) -> Timestamp {
+        let raised = self.of_level(level).max(watermark_above(self.of_level(level.saturating_sub(1))));
+        if let Some(above) = usize::from(level).checked_sub(1) {
+            self.above.resize(self.above.len().max(above + 1), Timestamp::MIN);
+            self.above[above] = raised;
+        }
+        raised
     }
 
     /// The watermark as it stood at the last [`Watermarks::advance`].

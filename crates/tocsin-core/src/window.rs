@@ -16,7 +16,9 @@ pub struct Window {
     entries: Entries,
     weight: u64,
     /// How many entries at the front were handed out as contributing.
-    handed_out: usize,
+    handed_out: u32,
+    /// Whether entries had to be joined.
+    joined: bool,
 }
 
 impl Window {
@@ -42,7 +44,7 @@ impl Window {
         let at = self.entries.partition_point(|other| *other <= entry);
         self.entries.insert(at, entry);
         self.weight += u64::from(entry.weight);
-        if at < self.handed_out {
+        if at < self.handed_out as usize {
             self.handed_out += 1;
         }
         self.bound();
@@ -59,7 +61,7 @@ impl Window {
         if gone > 0 {
             let weight: u64 = self.entries.drain(..gone).map(|entry| u64::from(entry.weight)).sum();
             self.weight -= weight;
-            self.handed_out = self.handed_out.saturating_sub(gone);
+            self.handed_out = self.handed_out.saturating_sub(gone as u32);
         }
     }
 
@@ -78,6 +80,12 @@ impl Window {
     #[must_use]
     pub fn newest(&self) -> Option<Timestamp> {
         self.entries.last().map(|last| last.time)
+    }
+
+    /// Whether entries had to be joined, so that the weight of a window is an estimate.
+    #[must_use]
+    pub fn is_joined(&self) -> bool {
+        self.joined
     }
 
     /// Whether there is no entry.
@@ -102,10 +110,10 @@ impl Window {
                 }
                 out.extend_from_slice(&self.entries);
             }
-            Contributing::Fresh => out.extend_from_slice(&self.entries[self.handed_out..]),
+            Contributing::Fresh => out.extend_from_slice(&self.entries[self.handed_out as usize..]),
         }
         self.keep_last(keep);
-        self.handed_out = self.entries.len();
+        self.handed_out = self.entries.len() as u32;
     }
 
     fn keep_last(&mut self, keep: usize) {
@@ -123,7 +131,8 @@ impl Window {
             Entry { weight, ..pair[pair.len() - 1] }
         };
         let older: Entries = self.entries.chunks(2).map(joined).collect();
-        self.handed_out = self.handed_out.saturating_sub(self.entries.len() - older.len());
+        self.handed_out = self.handed_out.saturating_sub((self.entries.len() - older.len()) as u32);
+        self.joined = true;
         self.entries = older;
         self.entries.extend_from_slice(&newer);
     }

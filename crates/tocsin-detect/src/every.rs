@@ -48,8 +48,8 @@ impl Machine for Every {
         more > 0
     }
 
-    fn span(&self) -> Span {
-        Span(0)
+    fn lasts_until(&self, _: &Last) -> Timestamp {
+        Timestamp::MIN
     }
 
     fn expire(&self, _: &mut Last, _: Timestamp) -> bool {

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use tocsin_core::batch::TenantId;
-use tocsin_core::detector::{Detector, DetectorShard};
+use tocsin_core::detector::{Detector, DetectorShard, Owner};
 use tocsin_core::keyed::Keyed;
 use tocsin_core::machine::Machine;
 use tocsin_core::matcher::RuleIdx;
@@ -17,8 +16,8 @@ struct KeyedDetector<M> {
 }
 
 impl<M: Machine> Detector for KeyedDetector<M> {
-    fn shard(&self, tenant: TenantId, seed: u64) -> Box<dyn DetectorShard> {
-        Box::new(Keyed::new(Arc::clone(&self.machine), tenant, self.rule, self.episode, seed))
+    fn shard(&self, owner: Owner) -> Box<dyn DetectorShard> {
+        Box::new(Keyed::new(Arc::clone(&self.machine), owner, self.rule, self.episode))
     }
 }
 

@@ -4,7 +4,12 @@
 //! Order, episodes, expiry and snapshots are the work of `tocsin_core::keyed`; nothing of that
 //! enters here.
 
+mod closing;
 pub mod detectors;
 mod every;
 mod keyed;
+mod last_seen;
+mod ranks;
 pub mod registry;
+mod samples;
+mod windowed;

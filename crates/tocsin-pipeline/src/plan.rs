@@ -3,14 +3,16 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use tocsin_core::field::FieldTable;
+use tocsin_core::correlation::CorrelationSpec;
+use tocsin_core::field::{FieldId, FieldTable};
 use tocsin_core::key::Missing;
 use tocsin_core::matcher::RuleIdx;
-use tocsin_core::plan::{Plan, PlannedRule, Route};
-use tocsin_detect::registry::{Build, build, every_match};
+use tocsin_core::plan::{Chain, ChainValue, Plan, PlannedRule, Route, ValueOf};
+use tocsin_core::rule::RuleMeta;
+use tocsin_detect::registry::{self, Build, Value, build, every_match};
 use tocsin_sigma::ast::{Body, Diagnostic, Document, Place, Severity};
 use tocsin_sigma::compile::{ALERT_KEY_FIELDS, Options, compile};
-use tocsin_sigma::ruleset::RuleSet;
+use tocsin_sigma::ruleset::{Feed, Rule, RuleSet};
 
 /// A rule file as read.
 #[derive(Clone, Debug)]
@@ -60,11 +62,14 @@ pub fn load(files: &[RuleFile], options: LoadOptions) -> Loaded {
 
 fn plan(rules: &RuleSet, mut table: FieldTable, seed: u64, diagnostics: &mut Vec<Diagnostic>) -> Plan {
     let alert_key: Vec<_> = ALERT_KEY_FIELDS.iter().filter_map(|field| table.intern(field).ok()).collect();
-    let mut planned: Vec<PlannedRule> = rules
-        .rules
-        .iter()
-        .map(|rule| PlannedRule { meta: rule.meta.clone(), routes: Vec::new(), detector: None })
-        .collect();
+    let unplanned = |rule: &Rule| PlannedRule {
+        meta: rule.meta.clone(),
+        routes: Vec::new(),
+        chains: Vec::new(),
+        level: 0,
+        detector: None,
+    };
+    let mut planned: Vec<PlannedRule> = rules.rules.iter().map(unplanned).collect();
     for (index, rule) in rules.rules.iter().enumerate() {
         let this = RuleIdx(index as u32);
         let episode = rule.meta.episode;
@@ -73,11 +78,13 @@ fn plan(rules: &RuleSet, mut table: FieldTable, seed: u64, diagnostics: &mut Vec
                 planned[index].detector = Some(every_match(this, episode));
                 let key = alert_key.clone();
                 let missing = Missing::StaysAbsent;
-                planned[index].routes.push(Route { rule: this, role: 0, key, missing });
+                let route = Route { rule: this, role: 0, key, missing, value: ValueOf::Nothing };
+                planned[index].routes.push(route);
             }
             continue;
         };
-        match build(Build { rule: this, episode, spec }) {
+        let distinct = feeds.iter().any(|feed| !feed.value.is_empty());
+        match build(Build { rule: this, episode, spec, distinct }) {
             Ok(detector) => planned[index].detector = Some(detector),
             Err(reason) => {
                 diagnostics.push(refused(&rule.document, reason));
@@ -85,12 +92,66 @@ fn plan(rules: &RuleSet, mut table: FieldTable, seed: u64, diagnostics: &mut Vec
             }
         }
         for feed in feeds {
-            let key = feed.key.iter().filter_map(|field| table.get(field)).collect();
-            let route = Route { rule: this, role: feed.role, key, missing: Missing::Skips };
-            planned[feed.rule.index()].routes.push(route);
+            let source = &mut planned[feed.rule.index()];
+            match &rules.rules[feed.rule.index()].stateful {
+                None => source.routes.push(route(this, spec, feed, &table)),
+                Some(_) => source.chains.extend(chain(this, spec, feed, &source.meta)),
+            }
         }
     }
+    set_levels(&mut planned);
     Plan { rules: planned, table: Arc::new(table), matcher: Box::new(rules.matcher_factory(seed)), seed }
+}
+
+/// Where the matches of a stateless rule go.
+fn route(rule: RuleIdx, spec: &CorrelationSpec, feed: &Feed, table: &FieldTable) -> Route {
+    let ids =
+        |names: &[String]| -> Vec<FieldId> { names.iter().filter_map(|name| table.get(name)).collect() };
+    let value = ids(&feed.value);
+    let value = match (registry::value(&spec.kind), value.first()) {
+        (Value::Nothing, _) | (_, None) => ValueOf::Nothing,
+        (Value::Number, Some(field)) => ValueOf::Number(*field),
+        (Value::Distinct | Value::DistinctIfNamed, Some(_)) => ValueOf::Distinct(value),
+    };
+    let role = registry::role(spec, feed.role);
+    Route { rule, role, key: ids(&feed.key), missing: Missing::Skips, value }
+}
+
+/// Where the findings of a stateful rule go; `None` where its key lacks what is asked of it.
+fn chain(rule: RuleIdx, spec: &CorrelationSpec, feed: &Feed, source: &RuleMeta) -> Option<Chain> {
+    let place = |name: &String| source.key_fields.iter().position(|field| field == name);
+    let places = |names: &[String]| names.iter().map(place).collect::<Option<Vec<usize>>>();
+    let value = places(&feed.value)?;
+    let value = match (registry::value(&spec.kind), value.first()) {
+        (Value::Nothing, _) | (_, None) => ChainValue::Nothing,
+        (Value::Number, Some(place)) => ChainValue::Number(*place),
+        (Value::Distinct | Value::DistinctIfNamed, Some(_)) => ChainValue::Distinct(value),
+    };
+    Some(Chain {
+        rule,
+        role: registry::role(spec, feed.role),
+        key: places(&feed.key)?,
+        value,
+        every_moment: registry::counts_every_moment(&spec.kind),
+    })
+}
+
+/// A rule that counts the findings of others lies above the highest of them.
+fn set_levels(planned: &mut [PlannedRule]) {
+    let mut changed = true;
+    while changed {
+        changed = false;
+        for index in 0..planned.len() {
+            let above = planned[index].level.saturating_add(1);
+            let targets: Vec<usize> = planned[index].chains.iter().map(|chain| chain.rule.index()).collect();
+            for target in targets {
+                if planned[target].level < above && above < u8::MAX {
+                    planned[target].level = above;
+                    changed = true;
+                }
+            }
+        }
+    }
 }
 
 fn refused(document: &Document, reason: String) -> Diagnostic {

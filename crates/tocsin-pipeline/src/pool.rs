@@ -46,7 +46,7 @@ pub enum Pool {
         /// The only worker.
         worker: Box<Worker>,
         /// What it has done and nobody has fetched.
-        done: Option<MatchedBatch>,
+        done: Option<Box<MatchedBatch>>,
     },
     /// Threads.
     Threads(Threads),
@@ -111,7 +111,7 @@ impl Pool {
     /// [`WorkerFailed`] when every worker is gone.
     pub fn send(&mut self, batch: RawBatch) -> Result<(), WorkerFailed> {
         match self {
-            Pool::Inline { worker, done } => *done = Some(worker.step(batch)),
+            Pool::Inline { worker, done } => *done = Some(Box::new(worker.step(batch))),
             Pool::Threads(threads) => {
                 let jobs = threads.jobs.as_ref().ok_or(WorkerFailed)?;
                 threads.under_way_bytes += batch.bytes.len();
@@ -128,7 +128,7 @@ impl Pool {
     /// [`WorkerFailed`] when its worker died.
     pub fn fetch(&mut self) -> Result<Option<MatchedBatch>, WorkerFailed> {
         match self {
-            Pool::Inline { done, .. } => Ok(done.take()),
+            Pool::Inline { done, .. } => Ok(done.take().map(|done| *done)),
             Pool::Threads(threads) => threads.fetch(),
         }
     }

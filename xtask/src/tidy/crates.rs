@@ -51,7 +51,7 @@ pub const PURE: &[(&str, &[&str])] = &[
         ],
     ),
     (DECODE, &["hashbrown", "memchr", "serde_json"]),
-    (DETECT, &["serde"]),
+    (DETECT, &["hashbrown", "serde", "smallvec"]),
     (ALERT, &["serde", "serde_json"]),
 ];
 

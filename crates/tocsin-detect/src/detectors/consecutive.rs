@@ -13,10 +13,11 @@ use tocsin_core::machine::{Contributing, Entries, Entry, Machine, fold_equal_tim
 use tocsin_core::time::{Span, Timestamp};
 use tocsin_core::window::Window;
 
-use crate::registry::{Build, DetectorEntry};
+use crate::registry::{Build, DetectorEntry, Value};
 
 /// The registration of this detector.
-pub const ENTRY: DetectorEntry = DetectorEntry { name: "consecutive", types: &["consecutive"], build };
+pub const ENTRY: DetectorEntry =
+    DetectorEntry { name: "consecutive", types: &["consecutive"], value: Value::Nothing, build };
 
 struct Consecutive {
     threshold: u64,
@@ -90,8 +91,8 @@ impl Machine for Consecutive {
         run.window.weight() + more >= self.threshold
     }
 
-    fn span(&self) -> Span {
-        self.timespan
+    fn lasts_until(&self, run: &Run) -> Timestamp {
+        run.window.newest().map_or(Timestamp::MIN, |newest| newest.plus(self.timespan))
     }
 
     fn needs_company(&self, role: u8) -> bool {
@@ -132,7 +133,7 @@ mod tests {
             };
             let time = Timestamp(second as i64 * 1_000_000_000);
             let position = Position::default();
-            let entry = Entry { time, position, delay: DelayMs::default(), role, weight: 1 };
+            let entry = Entry { time, position, value: 0, delay: DelayMs::default(), role, weight: 1 };
             if machine.advance(&mut run, &entry) {
                 got.push(second as i64);
             }

@@ -11,10 +11,13 @@ use tocsin_core::machine::{Contributing, Entries, Entry, Machine, fold_buckets};
 use tocsin_core::time::{Span, Timestamp};
 use tocsin_core::window::Window;
 
-use crate::registry::{Build, DetectorEntry};
+use crate::closing::{self, Tally};
+use crate::registry::{Build, DetectorEntry, Value};
+use crate::windowed;
 
 /// The registration of this detector.
-pub const ENTRY: DetectorEntry = DetectorEntry { name: "correlation", types: &["event_count"], build };
+pub const ENTRY: DetectorEntry =
+    DetectorEntry { name: "correlation", types: &["event_count"], value: Value::Nothing, build };
 
 /// At least `threshold` events within `timespan`.
 struct EventCount {
@@ -23,15 +26,14 @@ struct EventCount {
 }
 
 fn build(request: Build<'_>) -> Result<Arc<dyn Detector>, String> {
-    let threshold = request.spec.rising_threshold()?;
-    if threshold > EXACT_THRESHOLD_MAX {
-        return Err(format!("counts above {EXACT_THRESHOLD_MAX} are not exact and not supported"));
-    }
     if request.spec.followed {
         return Err("`followed-by` belongs to the type `consecutive`".to_string());
     }
-    let machine = EventCount { threshold, timespan: request.spec.timespan };
-    Ok(crate::keyed::keyed(machine, request.rule, request.episode))
+    if !request.spec.rises() {
+        return closing::detector(Tally::Events, request);
+    }
+    let threshold = request.spec.rising_threshold()?;
+    Ok(windowed::detector(EventCount { threshold, timespan: request.spec.timespan }, request))
 }
 
 impl Machine for EventCount {
@@ -61,8 +63,12 @@ impl Machine for EventCount {
         window.weight() + more >= self.threshold
     }
 
-    fn span(&self) -> Span {
-        self.timespan
+    fn lasts_until(&self, window: &Window) -> Timestamp {
+        window.newest().map_or(Timestamp::MIN, |newest| newest.plus(self.timespan))
+    }
+
+    fn is_approximate(&self, window: &Window) -> bool {
+        window.is_joined()
     }
 
     fn expire(&self, window: &mut Window, now: Timestamp) -> bool {
@@ -71,8 +77,11 @@ impl Machine for EventCount {
     }
 
     fn fold(&self, waiting: &mut Entries, boundary: Option<Timestamp>) {
-        let tail = self.threshold as usize;
-        fold_buckets(waiting, boundary, self.timespan, tail.max(EVIDENCE_IDS_MAX), tail);
+        // Above the bound of exact counts the times within a sixtieth of the window blur.
+        let exact = self.threshold <= EXACT_THRESHOLD_MAX;
+        let (bucket, tail) =
+            if exact { (self.timespan, self.threshold as usize) } else { (Span(self.timespan.0 / 60), 1) };
+        fold_buckets(waiting, boundary, bucket, tail.max(EVIDENCE_IDS_MAX), tail);
     }
 }
 
@@ -85,7 +94,7 @@ mod tests {
 
     fn entry(seconds: i64, weight: u32) -> Entry {
         let time = Timestamp(seconds * 1_000_000_000);
-        Entry { time, position: Position::default(), delay: DelayMs::default(), role: 0, weight }
+        Entry { time, position: Position::default(), value: 0, delay: DelayMs::default(), role: 0, weight }
     }
 
     /// Runs a correlation over (second, weight) pairs; gives the seconds at which it holds.

@@ -2,3 +2,7 @@
 
 pub mod consecutive;
 pub mod correlation;
+pub mod leaky_bucket;
+pub mod sequence;
+pub mod value_count;
+pub mod values;

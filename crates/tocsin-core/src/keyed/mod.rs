@@ -7,17 +7,18 @@
 //!
 //! Keys are visited when an event touches them or their deadline comes, never all at once.
 
+mod order;
+mod state;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ahash::RandomState;
 use hashbrown::HashTable;
-use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use crate::batch::TenantId;
-use crate::detection::{Detection, Evidence, Phase};
-use crate::detector::{DetectorShard, Emission, SnapshotError, StepContext, Usage};
+use crate::detection::{Evidence, Phase};
+use crate::detector::{DetectorShard, Emission, Found, Owner, SnapshotError, StepContext, Usage};
 use crate::episode::{Claim, Episode};
 use crate::limits::PENDING_ENTRIES_MAX;
 use crate::machine::{Contributing, Entries, Entry, Machine, insert_sorted};
@@ -26,40 +27,28 @@ use crate::orphans::Orphans;
 use crate::signal::{Signal, Signals};
 use crate::time::{Span, Timestamp};
 
-/// Width of one bucket of the expiry wheel, as a power of two in nanoseconds (about a second).
-const WHEEL_SHIFT: u32 = 30;
+use order::Ordered;
+use state::{Held, Key, KeyState, Saved, Waiting, WaitingAt};
 
-/// Keys up to this length, most addresses and names, lie inside their state.
-const KEY_BYTES_INLINE: usize = 24;
+/// Width of one bucket of the expiry wheel, as a power of two in nanoseconds (about a second).
+pub(crate) const WHEEL_SHIFT: u32 = 30;
 
 /// The bucket of a key that stands in none.
-const NO_BUCKET: i64 = i64::MIN;
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct KeyState<S> {
-    key: SmallVec<[u8; KEY_BYTES_INLINE]>,
-    /// Entries the watermark has not passed when they were last looked at, in total order.
-    waiting: Entries,
-    newest: Timestamp,
-    machine: S,
-    /// Boxed: most keys never have one.
-    episode: Option<Box<Episode>>,
-    claim: Option<Claim>,
-    /// Bucket of the wheel this key stands in.
-    bucket: i64,
-}
+const NO_BUCKET: i32 = i32::MIN;
 
 /// One rule's state in one shard, driven by its machine.
 pub struct Keyed<M: Machine> {
     machine: Arc<M>,
-    tenant: TenantId,
+    owner: Owner,
     rule: RuleIdx,
-    episode: Span,
+    /// Length of an episode.
+    length: Span,
     hasher: RandomState,
     index: HashTable<u32>,
     states: Vec<Option<KeyState<M::State>>>,
     free: Vec<u32>,
-    wheel: BTreeMap<i64, Vec<u32>>,
+    waiting: Waiting,
+    wheel: BTreeMap<i32, Vec<u32>>,
     evicted: u64,
     touched: Vec<u32>,
     /// The signals that belong to `touched`.
@@ -71,18 +60,20 @@ pub struct Keyed<M: Machine> {
 }
 
 impl<M: Machine> Keyed<M> {
-    /// Empty state. `seed` keys the hash of attacker-chosen strings.
+    /// Empty state.
     #[must_use]
-    pub fn new(machine: Arc<M>, tenant: TenantId, rule: RuleIdx, episode: Span, seed: u64) -> Keyed<M> {
+    pub fn new(machine: Arc<M>, owner: Owner, rule: RuleIdx, length: Span) -> Keyed<M> {
+        let seed = owner.seed;
         Keyed {
             machine,
-            tenant,
+            owner,
             rule,
-            episode,
+            length,
             hasher: RandomState::with_seeds(seed, !seed, seed.rotate_left(32), 0x9E37_79B9_7F4A_7C15),
             index: HashTable::new(),
             states: Vec::new(),
             free: Vec::new(),
+            waiting: Waiting::default(),
             wheel: BTreeMap::new(),
             evicted: 0,
             touched: Vec::new(),
@@ -114,18 +105,15 @@ impl<M: Machine> Keyed<M> {
     }
 
     fn create(&mut self, hash: u64, key: &[u8]) -> u32 {
-        let mut waiting = Entries::new();
-        self.orphans.adopt(hash, key, |entry| insert_sorted(&mut waiting, entry));
-        let newest = waiting.last().map_or(Timestamp::MIN, |last| last.time);
-        let state = KeyState {
+        let mut state = KeyState {
             key: SmallVec::from_slice(key),
-            waiting,
-            newest,
             machine: M::State::default(),
-            episode: None,
-            claim: None,
+            held: None,
+            waiting: WaitingAt::NOWHERE,
             bucket: NO_BUCKET,
         };
+        let waiting = &mut self.waiting;
+        self.orphans.adopt(hash, key, |entry| insert_sorted(waiting.of_mut(&mut state.waiting), entry));
         let slot = match self.free.pop() {
             Some(slot) => {
                 self.states[slot as usize] = Some(state);
@@ -153,144 +141,115 @@ impl<M: Machine> Keyed<M> {
         if let Ok(entry) = self.index.find_entry(hash, |candidate| *candidate == slot) {
             entry.remove();
         }
+        self.waiting.forget(state.waiting);
         self.free.push(slot);
     }
 
     /// Takes in one signal of this rule, whose key has this slot.
-    fn absorb(&mut self, slot: u32, signal: &Signal, context: &StepContext, out: &mut Vec<Detection>) {
+    fn absorb(&mut self, slot: u32, signal: &Signal, context: &StepContext, out: &mut Found) {
         let entry = Entry::of(signal);
         if let Some(watermark) = signal.late_behind {
             self.settle(slot, watermark, context, out);
             self.absorb_late(slot, &entry, context, out);
         } else if let Some(state) = &mut self.states[slot as usize] {
-            insert_sorted(&mut state.waiting, entry);
-            state.newest = state.newest.max(entry.time);
-            if state.waiting.len() > PENDING_ENTRIES_MAX {
-                let boundary = state.episode.as_ref().map(|episode| episode.end);
-                self.machine.fold(&mut state.waiting, boundary);
+            let waiting = self.waiting.of_mut(&mut state.waiting);
+            insert_sorted(waiting, entry);
+            // At powers of two: folding may find little, and must not be tried with every entry.
+            if waiting.len() >= PENDING_ENTRIES_MAX && waiting.len().is_power_of_two() {
+                let boundary = state.episode().map(|episode| episode.end);
+                self.machine.fold(waiting, boundary);
             }
         }
     }
 
     /// An event behind the watermark raises the count of the episode its condition falls in, or
     /// opens one of its own; what is final stays. An episode that is over already is told at once.
-    fn absorb_late(&mut self, slot: u32, entry: &Entry, context: &StepContext, out: &mut Vec<Detection>) {
+    fn absorb_late(&mut self, slot: u32, entry: &Entry, context: &StepContext, out: &mut Found) {
         let Some(state) = &mut self.states[slot as usize] else { return };
-        let holds_at = self.machine.advance_late(&mut state.machine, entry);
-        state.newest = state.newest.max(entry.time);
-        let Some(t0) = holds_at else { return };
+        let Some(t0) = self.machine.advance_late(&mut state.machine, entry) else { return };
         self.scratch.clear();
         let in_window = self.machine.in_window(&state.machine);
-        let covered = state.episode.as_ref().is_some_and(|e| e.t0 <= t0 && t0 < e.end);
+        let covered = state.episode().is_some_and(|e| e.t0 <= t0 && t0 < e.end);
         let which = if covered { Contributing::Fresh } else { Contributing::All };
         self.machine.contributing(&mut state.machine, which, &mut self.scratch);
         if !self.scratch.contains(entry) {
             self.scratch.push(*entry);
         }
-        if let Some(episode) = state.episode.as_mut().filter(|_| covered) {
+        if let Some(episode) = state.episode_mut().filter(|_| covered) {
             episode.extend(&self.scratch);
             episode.late = true;
             return;
         }
-        let mut episode = Episode::open(t0, self.episode, entry.position, in_window, &self.scratch);
+        let mut episode = Episode::open(t0, self.length, entry.position, in_window, &self.scratch);
         episode.late = true;
-        if state.episode.is_none() && episode.end > context.watermark.minus(context.grace) {
-            state.episode = Some(Box::new(episode));
+        if state.episode().is_none() && episode.end > context.watermark.minus(context.grace) {
+            state.set_episode(episode);
         } else {
-            out.push(episode.detection(self.rule, self.tenant, &state.key, Phase::Closed));
+            let told = episode.detection(self.rule, self.owner.tenant, &state.key, Phase::Closed);
+            out.detections.push(told);
         }
     }
 
     /// Runs the machine over every waiting entry the watermark has passed, in total order.
-    fn settle(&mut self, slot: u32, watermark: Timestamp, context: &StepContext, out: &mut Vec<Detection>) {
+    fn settle(&mut self, slot: u32, watermark: Timestamp, context: &StepContext, out: &mut Found) {
         let Some(state) = &mut self.states[slot as usize] else { return };
-        let passed = state.waiting.iter().take_while(|entry| entry.time <= watermark).count();
-        let mut waiting = std::mem::take(&mut state.waiting);
+        let mut waiting = self.waiting.take(state.waiting);
+        let passed = waiting.iter().take_while(|entry| entry.time <= watermark).count();
+        let mut ordered = Ordered {
+            machine: &*self.machine,
+            rule: self.rule,
+            tenant: self.owner.tenant,
+            length: self.length,
+            emission: context.emission,
+            chained: self.owner.chained,
+            scratch: &mut self.scratch,
+        };
         for entry in waiting.drain(..passed) {
-            if let Some(ended) = state.episode.take_if(|episode| entry.time >= episode.end) {
-                out.push(ended.detection(self.rule, self.tenant, &state.key, Phase::Closed));
-            }
-            if !self.machine.advance(&mut state.machine, &entry) {
-                continue;
-            }
-            let in_window = self.machine.in_window(&state.machine);
-            let which = if state.episode.is_some() { Contributing::Fresh } else { Contributing::All };
-            self.scratch.clear();
-            self.machine.contributing(&mut state.machine, which, &mut self.scratch);
-            if let Some(episode) = &mut state.episode {
-                episode.extend(&self.scratch);
-                continue;
-            }
-            let opened = Episode::open(entry.time, self.episode, entry.position, in_window, &self.scratch);
-            if context.emission == Emission::Live {
-                let moved = state.claim.take().filter(|claim| claim.t0 != opened.t0);
-                out.extend(moved.map(|c| c.detection(self.rule, self.tenant, &state.key, Phase::Superseded)));
-            }
-            state.episode = Some(Box::new(opened));
+            ordered.advance(state, &entry, out);
         }
-        state.waiting = waiting;
-        if let Some(ended) = state.episode.take_if(|episode| watermark >= episode.end) {
-            out.push(ended.detection(self.rule, self.tenant, &state.key, Phase::Closed));
-        }
+        ordered.pass(state, watermark, out);
+        self.waiting.put_back(&mut state.waiting, waiting);
     }
 
     /// Looks ahead on a copy: what would come out if no further event arrived?
-    fn claim(&mut self, slot: u32, out: &mut Vec<Detection>) {
+    fn claim(&mut self, slot: u32, out: &mut Found) {
         let Some(state) = &mut self.states[slot as usize] else { return };
-        let beyond = state.episode.as_ref().map_or(Timestamp::MIN, |episode| episode.end);
-        let more: u64 = state.waiting.iter().filter(|e| e.time >= beyond).map(|e| u64::from(e.weight)).sum();
-        let mut found = None;
-        if more > 0 && self.machine.possible(&state.machine, more) {
-            let mut ahead = state.machine.clone();
-            for entry in &state.waiting {
-                if self.machine.advance(&mut ahead, entry) && entry.time >= beyond {
-                    let in_window = self.machine.in_window(&ahead);
-                    let mut contributing = Vec::new();
-                    self.machine.contributing(&mut ahead, Contributing::All, &mut contributing);
-                    found = Some(Episode::open(
-                        entry.time,
-                        self.episode,
-                        entry.position,
-                        in_window,
-                        &contributing,
-                    ));
-                    break;
-                }
-            }
-        }
+        let found = look_ahead(&*self.machine, state, self.waiting.of(state.waiting), self.length);
+        let before = state.claim();
         let claim = found.as_ref().map(|e| Claim { t0: e.t0, completing: e.completing });
-        let same = claim.map(|c| c.t0) == state.claim.map(|c| c.t0);
-        if same {
+        if claim.map(|c| c.t0) == before.map(|c| c.t0) {
             return;
         }
+        let (rule, tenant) = (self.rule, self.owner.tenant);
         let phase = if claim.is_some() { Phase::Superseded } else { Phase::Withdrawn };
-        out.extend(state.claim.map(|c| c.detection(self.rule, self.tenant, &state.key, phase)));
-        out.extend(found.map(|e| e.detection(self.rule, self.tenant, &state.key, Phase::Provisional)));
-        state.claim = claim;
+        out.detections.extend(before.map(|c| c.detection(rule, tenant, &state.key, phase)));
+        out.detections.extend(found.map(|e| e.detection(rule, tenant, &state.key, Phase::Provisional)));
+        state.set_claim(claim);
     }
 
     /// Settles one key, hands out what changed, and sets its next deadline.
-    fn visit(&mut self, slot: u32, context: &StepContext, out: &mut Vec<Detection>) {
+    fn visit(&mut self, slot: u32, context: &StepContext, out: &mut Found) {
         self.settle(slot, context.watermark, context, out);
         if context.emission == Emission::Live {
             self.claim(slot, out);
         }
         let Some(state) = &mut self.states[slot as usize] else { return };
         if context.emission == Emission::Live
-            && let Some(episode) = state.episode.as_mut().filter(|episode| episode.changed)
+            && let Some(episode) = state.episode_mut().filter(|episode| episode.changed)
         {
             episode.changed = false;
-            let detection = episode.clone().detection(self.rule, self.tenant, &state.key, Phase::Open);
-            out.push(detection);
+            let episode = episode.clone();
+            out.detections.push(episode.detection(self.rule, self.owner.tenant, &state.key, Phase::Open));
         }
-        let nothing_left = state.waiting.is_empty()
-            && state.episode.is_none()
+        let nothing_left = state.waiting == WaitingAt::NOWHERE
+            && state.episode().is_none()
             && self.machine.expire(&mut state.machine, context.watermark);
         if nothing_left {
             self.remove(slot);
             return;
         }
-        let bucket = deadline(state, self.machine.span(), context) >> WHEEL_SHIFT;
+        let waiting = self.waiting.of(state.waiting);
+        let bucket = bucket_of(deadline(&*self.machine, state, waiting, self.owner.chained, context));
         // A key that stands in an earlier bucket is looked at too early, once, and moves on then:
         // cheaper than moving it with every event.
         if state.bucket == NO_BUCKET || bucket < state.bucket {
@@ -299,44 +258,85 @@ impl<M: Machine> Keyed<M> {
         }
     }
 
-    /// Gives back what an idle key no longer needs.
-    fn release_memory(&mut self, slot: u32) {
-        if let Some(state) = self.states[slot as usize].as_mut().filter(|state| state.waiting.is_empty()) {
-            state.waiting = Entries::new();
-        }
-    }
-
     /// Visits every key whose deadline the watermark has passed.
-    fn expire(&mut self, context: &StepContext, out: &mut Vec<Detection>) {
-        let now = context.watermark.0 >> WHEEL_SHIFT;
+    fn expire(&mut self, context: &StepContext, out: &mut Found) {
+        let now = bucket_of(context.watermark);
         let everything = context.watermark == Timestamp::MAX;
-        while let Some(bucket) = self.wheel.first_entry().filter(|b| *b.key() < now || everything) {
-            let (id, slots) = bucket.remove_entry();
+        if self.wheel.first_key_value().is_none_or(|(first, _)| *first >= now && !everything) {
+            return;
+        }
+        let due = if everything {
+            std::mem::take(&mut self.wheel)
+        } else {
+            let later = self.wheel.split_off(&now);
+            std::mem::replace(&mut self.wheel, later)
+        };
+        for (id, slots) in due {
             for slot in slots {
                 if let Some(state) = self.states[slot as usize].as_mut().filter(|s| s.bucket == id) {
                     state.bucket = NO_BUCKET;
                     self.visit(slot, context, out);
-                    self.release_memory(slot);
                 }
             }
         }
     }
 }
 
+/// The bucket of the wheel a time lies in.
+fn bucket_of(time: Timestamp) -> i32 {
+    (time.0 >> WHEEL_SHIFT).clamp(i64::from(NO_BUCKET + 1), i64::from(i32::MAX)) as i32
+}
+
 /// The time at which a key must be looked at again even if no event touches it. Waiting entries
-/// are settled as soon as the watermark has passed them, since most keys are empty after that.
-fn deadline<S>(state: &KeyState<S>, span: Span, context: &StepContext) -> i64 {
-    let ended = state.episode.as_ref().map_or(i64::MIN, |episode| episode.end.0);
-    let waiting = state.waiting.last().map(|last| last.time.0);
-    let due = match (&state.claim, context.emission) {
-        (Some(claim), Emission::Live) => claim.t0.0,
-        _ => waiting.unwrap_or_else(|| state.newest.plus(span).0.max(ended)),
+/// are settled as soon as the watermark has passed them all, since most keys are empty after that;
+/// where other rules count the findings, as soon as it has passed the first.
+fn deadline<M: Machine>(
+    machine: &M,
+    state: &KeyState<M::State>,
+    waiting: &Entries,
+    chained: bool,
+    context: &StepContext,
+) -> Timestamp {
+    let entry = if chained { waiting.first() } else { waiting.last() };
+    let next = match (state.claim(), context.emission) {
+        (Some(claim), Emission::Live) => claim.t0,
+        _ => entry.map_or_else(
+            || {
+                let ended = state.episode().map_or(Timestamp::MIN, |episode| episode.end);
+                machine.lasts_until(&state.machine).max(ended)
+            },
+            |entry| entry.time,
+        ),
     };
-    due.min(i64::MAX - (1 << (WHEEL_SHIFT + 1)))
+    machine.due(&state.machine).map_or(next, |due| next.min(due))
+}
+
+/// The episode that would begin if no further event arrived.
+fn look_ahead<M: Machine>(
+    machine: &M,
+    state: &KeyState<M::State>,
+    waiting: &Entries,
+    length: Span,
+) -> Option<Episode> {
+    let beyond = state.episode().map_or(Timestamp::MIN, |episode| episode.end);
+    let more: u64 = waiting.iter().filter(|e| e.time >= beyond).map(|e| u64::from(e.weight)).sum();
+    if more == 0 || !machine.possible(&state.machine, more) {
+        return None;
+    }
+    let mut ahead = state.machine.clone();
+    for entry in waiting {
+        if machine.advance(&mut ahead, entry) && entry.time >= beyond {
+            let in_window = machine.in_window(&ahead);
+            let mut contributing = Vec::new();
+            machine.contributing(&mut ahead, Contributing::All, &mut contributing);
+            return Some(Episode::open(entry.time, length, entry.position, in_window, &contributing));
+        }
+    }
+    None
 }
 
 impl<M: Machine> DetectorShard for Keyed<M> {
-    fn step(&mut self, context: &StepContext, signals: &Signals, range: &[u32], out: &mut Vec<Detection>) {
+    fn step(&mut self, context: &StepContext, signals: &Signals, range: &[u32], out: &mut Found) {
         // All keys are found first: the look-ups do not wait for each other, and what they fetch
         // from memory is there when it is used.
         self.touched.clear();
@@ -365,13 +365,25 @@ impl<M: Machine> DetectorShard for Keyed<M> {
     }
 
     fn snapshot(&self) -> Vec<u8> {
-        let mut states: Vec<&KeyState<M::State>> = self.states.iter().flatten().collect();
-        states.sort_unstable_by(|a, b| a.key.cmp(&b.key));
+        let mut states: Vec<_> = self
+            .states
+            .iter()
+            .flatten()
+            .map(|state| Saved {
+                key: &state.key,
+                waiting: self.waiting.of(state.waiting),
+                machine: &state.machine,
+                held: &state.held,
+                bucket: state.bucket,
+            })
+            .collect();
+        states.sort_unstable_by(|a, b| a.key.cmp(b.key));
         postcard::to_stdvec(&(self.evicted, states, &self.orphans)).unwrap_or_default()
     }
 
     fn restore(&mut self, bytes: &[u8]) -> Result<(), SnapshotError> {
-        let (evicted, states, orphans): (u64, Vec<KeyState<M::State>>, Orphans) =
+        type Restored<S> = (u64, Vec<Saved<Key, Entries, S, Option<Box<Held>>>>, Orphans);
+        let (evicted, states, orphans): Restored<M::State> =
             postcard::from_bytes(bytes).map_err(|error| SnapshotError(error.to_string()))?;
         self.evicted = evicted;
         self.orphans = orphans;
@@ -379,13 +391,19 @@ impl<M: Machine> DetectorShard for Keyed<M> {
         self.index.clear();
         self.free.clear();
         self.wheel.clear();
-        self.states = states.into_iter().map(Some).collect();
-        for slot in 0..self.states.len() as u32 {
-            if let Some(state) = &self.states[slot as usize] {
-                let hash = self.hasher.hash_one(&*state.key);
-                self.wheel.entry(state.bucket).or_default().push(slot);
-                self.enter(slot, hash);
+        self.states.clear();
+        self.waiting = Waiting::default();
+        for saved in states {
+            let Saved { key, waiting, machine, held, bucket } = saved;
+            let mut state = KeyState { key, machine, held, waiting: WaitingAt::NOWHERE, bucket };
+            if !waiting.is_empty() {
+                *self.waiting.of_mut(&mut state.waiting) = waiting;
             }
+            let hash = self.hasher.hash_one(&*state.key);
+            let slot = self.states.len() as u32;
+            self.wheel.entry(bucket).or_default().push(slot);
+            self.states.push(Some(state));
+            self.enter(slot, hash);
         }
         Ok(())
     }
@@ -413,11 +431,11 @@ impl<M: Machine> DetectorShard for Keyed<M> {
         let tables = self.states.capacity() * size_of::<Option<KeyState<M::State>>>()
             + self.index.capacity() * size_of::<u32>();
         let hanging = |state: &KeyState<M::State>| {
-            let evidence = state.episode.as_ref().map_or(0, |episode| episode.evidence.capacity());
-            let spilled = if state.waiting.spilled() { state.waiting.capacity() } else { 0 };
-            evidence * size_of::<Evidence>() + spilled * size_of::<Entry>()
+            let held = state.held.as_ref().map_or(0, |_| size_of::<Held>());
+            let evidence = state.episode().map_or(0, |episode| episode.evidence.capacity());
+            held + evidence * size_of::<Evidence>()
         };
-        tables + self.states.iter().flatten().map(hanging).sum::<usize>()
+        tables + self.waiting.bytes() + self.states.iter().flatten().map(hanging).sum::<usize>()
     }
 
     fn usage(&self) -> Usage {
