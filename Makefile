@@ -1,6 +1,7 @@
 # make demo         builds Tocsin, runs its server, and lets a recorded attack happen now
 # make test         everything that must hold before a change goes in
 # make crash-test   the long form of the kills: at every numbered point, then 50 at random
+# make exhaustion   100 million forged keys under 512 MiB: nothing is hidden, nobody else is touched
 # make bench        Tocsin beside a peer and the limits of the machine, written to bench/REPORT.md
 # Each does its own set-up (scripts/setup.sh).
 
@@ -11,7 +12,7 @@ export PATH := $(TOCSIN_TOOLS)/bin:$(PATH):$(HOME)/.cargo/bin
 TOCSIN := cargo run --quiet --locked --package tocsin --
 PAGE_TESTS := $(wildcard crates/tocsin-api/page-tests/*.test.mjs)
 
-.PHONY: demo test crash-test bench
+.PHONY: demo test crash-test exhaustion bench
 
 # On a terminal the server runs on when the recording has ended; elsewhere it ends with a summary.
 demo:
@@ -34,6 +35,12 @@ test:
 crash-test:
 	@scripts/setup.sh
 	CRASH_KILLS=50 cargo test --quiet --locked --package tocsin --test cli server_crash -- --nocapture
+
+exhaustion:
+	@scripts/setup.sh
+	cargo test --quiet --locked --profile quick --package tocsin-testkit --test exhaustion --no-run
+	EXHAUSTION_KEYS=100000000 scripts/capped.sh 512 \
+	    cargo test --quiet --locked --profile quick --package tocsin-testkit --test exhaustion -- --nocapture
 
 bench:
 	@scripts/setup.sh

@@ -38,6 +38,8 @@ pub struct StepContext {
     pub grace: Span,
     /// When detections are handed out.
     pub emission: Emission,
+    /// Bytes of state: of the tenant in a shard, and then of the rule that steps.
+    pub bytes_max: usize,
 }
 
 /// Whose state it is, and how it is kept.
@@ -58,6 +60,17 @@ pub struct Found {
     pub detections: Vec<Detection>,
     /// For rules that others count: every moment at which the condition held, once it is final.
     pub holds: Vec<Hold>,
+    /// Rules that had no room for an event's key, each with the first such event.
+    pub pressed: Vec<(RuleIdx, Entry)>,
+}
+
+impl Found {
+    /// Takes in what another part found.
+    pub fn append(&mut self, other: Found) {
+        self.detections.extend(other.detections);
+        self.holds.extend(other.holds);
+        self.pressed.extend(other.pressed);
+    }
 }
 
 /// A moment at which a rule's condition held, for the rules that count it.
@@ -99,10 +112,7 @@ pub trait DetectorShard: Send {
     /// unchanged.
     fn restore(&mut self, bytes: &[u8]) -> Result<(), SnapshotError>;
 
-    /// Drops so many keys, those that would expire first, and counts them.
-    fn evict(&mut self, keys: usize);
-
-    /// Bytes of memory it takes, about: tables and what hangs on them. Visits every key.
+    /// Bytes of memory it takes, about: tables and what hangs on them.
     fn bytes(&self) -> usize;
 
     /// Keys held now, and keys dropped at a bound so far.
@@ -116,4 +126,21 @@ pub struct Usage {
     pub keys: u64,
     /// Keys dropped because a bound was reached.
     pub evicted: u64,
+    /// Events whose key found no room, so that they are only estimated.
+    pub sketched: u64,
+    /// Bytes all of it takes, about.
+    pub bytes: u64,
+}
+
+impl Usage {
+    /// The same of both together.
+    #[must_use]
+    pub fn and(self, other: Usage) -> Usage {
+        Usage {
+            keys: self.keys + other.keys,
+            evicted: self.evicted + other.evicted,
+            sketched: self.sketched + other.sketched,
+            bytes: self.bytes + other.bytes,
+        }
+    }
 }

@@ -12,6 +12,8 @@ use crate::chain;
 use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::detection::Detection;
 use crate::detector::{Emission, Found, StepContext, Usage};
+use crate::key;
+use crate::limits::STATE_BYTES_PER_TENANT_MAX;
 use crate::matching::Unplaced;
 pub use crate::matching::{MatchStage, MatchedBatch};
 use crate::offset::PartitionId;
@@ -37,6 +39,8 @@ pub struct EngineConfig {
     pub latest: Timestamp,
     /// How long nothing must have come from a tenant for its watermark to follow the clock.
     pub idle: Span,
+    /// Bytes of state one tenant's rules may hold, about.
+    pub state_bytes_max: usize,
 }
 
 impl Default for EngineConfig {
@@ -47,6 +51,7 @@ impl Default for EngineConfig {
             emission: Emission::Live,
             latest: Timestamp::MAX,
             idle: Span::seconds(60),
+            state_bytes_max: STATE_BYTES_PER_TENANT_MAX,
         }
     }
 }
@@ -160,11 +165,9 @@ impl Correlator {
         });
         run(parts.collect());
         let mut all = Found::default();
-        for part in found {
-            all.detections.extend(part.detections);
-            all.holds.extend(part.holds);
-        }
+        found.into_iter().for_each(|part| all.append(part));
         self.climb(&signals, &above, tick, &mut all);
+        self.tell_pressure(tenant, watermark, &mut all);
         output.detections = all.detections;
         output
     }
@@ -188,19 +191,41 @@ impl Correlator {
             if own.list.is_empty() && !tick {
                 continue;
             }
-            for (index, signal) in own.list.iter().enumerate() {
-                let shard = shard_of(tenant, self.rule_hashes[signal.rule.index()], own.key(signal));
-                self.routed[shard].push(index as u32);
-            }
             let context = self.context(watermark);
-            for (shard, mine) in self.shards.iter_mut().zip(&mut self.routed) {
-                if !mine.is_empty() {
-                    shard.step(&self.plan, &context, &own, mine, found);
-                    mine.clear();
-                }
-                if tick {
-                    shard.tick(&self.plan, tenant, level, &context, found);
-                }
+            self.deliver(&own, &context, found);
+            for shard in self.shards.iter_mut().filter(|_| tick) {
+                shard.tick(&self.plan, tenant, level, &context, found);
+            }
+        }
+    }
+
+    /// Rules that had no room for keys become an alert of their own.
+    fn tell_pressure(&mut self, tenant: TenantId, watermark: Timestamp, found: &mut Found) {
+        let Some(rule) = self.plan.state_pressure.filter(|_| !found.pressed.is_empty()) else { return };
+        found.pressed.sort_unstable();
+        found.pressed.dedup_by_key(|(pressed, _)| *pressed);
+        let mut signals = chain::none(tenant);
+        for (pressed, entry) in std::mem::take(&mut found.pressed) {
+            let key_start = signals.keys.len() as u32;
+            key::append_part(&self.plan.meta(pressed).id, &mut signals.keys);
+            let key_len = signals.keys.len() as u32 - key_start;
+            let late_behind = (entry.time <= watermark).then_some(watermark);
+            signals.list.push(entry.signal(rule, late_behind, key_start, key_len));
+        }
+        let context = self.context(watermark);
+        self.deliver(&signals, &context, found);
+    }
+
+    /// Hands signals to their shards, one after the other.
+    fn deliver(&mut self, signals: &Signals, context: &StepContext, found: &mut Found) {
+        for (index, signal) in signals.list.iter().enumerate() {
+            let rule = self.rule_hashes[signal.rule.index()];
+            self.routed[shard_of(signals.tenant, rule, signals.key(signal))].push(index as u32);
+        }
+        for (shard, mine) in self.shards.iter_mut().zip(&mut self.routed) {
+            if !mine.is_empty() {
+                shard.step(&self.plan, context, signals, mine, found);
+                mine.clear();
             }
         }
     }
@@ -251,16 +276,7 @@ impl Correlator {
     /// How much state there is.
     #[must_use]
     pub fn usage(&self) -> Usage {
-        self.shards.iter().map(Shard::usage).fold(Usage::default(), |sum, one| Usage {
-            keys: sum.keys + one.keys,
-            evicted: sum.evicted + one.evicted,
-        })
-    }
-
-    /// Bytes of memory all state takes, about.
-    #[must_use]
-    pub fn state_bytes(&self) -> usize {
-        self.shards.iter().map(Shard::bytes).sum()
+        self.shards.iter().map(Shard::usage).fold(Usage::default(), Usage::and)
     }
 
     /// All state as one cut.
@@ -365,7 +381,8 @@ impl Correlator {
     }
 
     fn context(&self, watermark: Timestamp) -> StepContext {
-        StepContext { watermark, grace: self.config.grace, emission: self.config.emission }
+        let bytes_max = self.config.state_bytes_max / SHARDS;
+        StepContext { watermark, grace: self.config.grace, emission: self.config.emission, bytes_max }
     }
 
     fn watermarks(&mut self, tenant: TenantId) -> &mut Watermarks {

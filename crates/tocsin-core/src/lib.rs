@@ -30,6 +30,7 @@ pub mod plan;
 pub mod rule;
 pub mod shard;
 pub mod signal;
+mod sketch;
 pub mod time;
 pub mod times;
 pub mod value;

@@ -40,9 +40,19 @@ pub const EXACT_THRESHOLD_MAX: u64 = 1_024;
 /// Different values one key of one rule tells apart. A rule with a higher threshold does not load.
 pub const VALUES_THRESHOLD_MAX: usize = 1_000_000;
 
-/// Group keys all rules together hold in one of the 64 shards, some 200 bytes each. Above it the
-/// rule with the most keys drops those that would expire first, counted as `state_evicted`.
-pub const KEYS_PER_SHARD_MAX: usize = 3_072;
+/// Bytes of state one tenant's rules may hold unless configured otherwise. Beyond it new keys are
+/// only counted in a sketch until they are worth exact counting; what cannot be sketched drops the
+/// keys that would expire first, counted as `state_evicted`.
+pub const STATE_BYTES_PER_TENANT_MAX: usize = 256 << 20;
+
+/// The part of a tenant's state bytes that one rule may hold, in eighths.
+pub const STATE_OF_ONE_RULE_MAX_EIGHTHS: usize = 6;
+
+/// The part of a rule's bytes kept free for keys that the sketch admits, in eighths.
+pub const STATE_FOR_ADMITTED_EIGHTHS: usize = 2;
+
+/// Cells of one stretch of a sketch, of one rule in one of the 64 shards: 2^24 for a rule.
+pub const SKETCH_CELLS: usize = 1 << 18;
 
 /// Entries one rule in one shard holds of keys without state. Above it the older half is dropped
 /// and counted as `state_evicted`.

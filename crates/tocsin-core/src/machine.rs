@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use smallvec::SmallVec;
 
+use crate::matcher::RuleIdx;
 use crate::offset::Position;
 use crate::signal::{Role, Signal};
 use crate::time::{Span, Timestamp};
@@ -47,6 +48,28 @@ impl Entry {
             delay: DelayMs::between(signal.time, signal.ingest),
             role: signal.role,
             weight: signal.weight,
+        }
+    }
+
+    /// A signal of a rule about this entry, with its key at that place.
+    pub(crate) fn signal(
+        &self,
+        rule: RuleIdx,
+        late_behind: Option<Timestamp>,
+        key_start: u32,
+        key_len: u32,
+    ) -> Signal {
+        Signal {
+            rule,
+            role: 0,
+            late_behind,
+            time: self.time,
+            ingest: self.ingest(),
+            position: self.position,
+            weight: 1,
+            value: 0,
+            key_start,
+            key_len,
         }
     }
 
@@ -117,6 +140,26 @@ pub trait Machine: Send + Sync + 'static {
     /// for it. `ended` says that there is no more input, so that nothing is missing.
     fn judge(&self, _state: &mut Self::State, _ended: bool) -> Option<Entry> {
         None
+    }
+
+    /// Weight of events from which on a key is worth exact counting when there is no room for every
+    /// key; `None` where a count says nothing about the condition.
+    fn admits_at(&self) -> Option<u64> {
+        None
+    }
+
+    /// Begins with an upper bound of what was seen before the first entry: `weight` events, taken to
+    /// be as new as the entry, so that nothing is missed. What follows from it is an estimate.
+    fn begin_at(&self, _state: &mut Self::State, _entry: &Entry, _weight: u64) {}
+
+    /// Bytes the state takes beyond its own size.
+    fn heap_bytes(&self, _state: &Self::State) -> usize {
+        0
+    }
+
+    /// The window, where events within a timespan are counted; for how long a sketch looks back.
+    fn window(&self) -> Span {
+        Span::seconds(3_600)
     }
 
     /// Whether what it says now is an estimate.

@@ -89,6 +89,8 @@ pub struct Plan {
     pub table: Arc<FieldTable>,
     /// The stateless rules as one function, one instance per worker.
     pub matcher: MatcherFactory,
+    /// The rule that tells of rules whose state has reached its bound.
+    pub state_pressure: Option<RuleIdx>,
     /// Key of the hash tables that hold attacker-chosen strings: random per data folder.
     pub seed: u64,
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::batch::TenantId;
 use crate::detector::{DetectorShard, Found, Owner, SnapshotError, StepContext, Usage};
-use crate::limits::KEYS_PER_SHARD_MAX;
+use crate::limits::STATE_OF_ONE_RULE_MAX_EIGHTHS;
 use crate::matcher::RuleIdx;
 use crate::plan::Plan;
 use crate::rule::RuleMeta;
@@ -52,6 +52,8 @@ pub struct RuleState {
 pub struct Shard {
     rules: HashMap<(TenantId, RuleIdx), Box<dyn DetectorShard>>,
     order: Vec<(TenantId, RuleIdx)>,
+    /// Bytes of state by tenant.
+    bytes: HashMap<TenantId, usize>,
 }
 
 impl Shard {
@@ -68,37 +70,40 @@ impl Shard {
         mine.sort_by_key(|index| signals.list[*index as usize].rule);
         for range in mine.chunk_by(|a, b| signals.list[*a as usize].rule == signals.list[*b as usize].rule) {
             let rule = signals.list[range[0] as usize].rule;
-            if let Some(state) = self.state(plan, signals.tenant, rule) {
-                state.step(context, signals, range, out);
+            if self.state(plan, signals.tenant, rule).is_some() {
+                self.step_rule((signals.tenant, rule), context, signals, range, out);
             }
-        }
-        self.make_room();
-    }
-
-    /// Keeps the bound on keys, at the cost of the rule that holds most of them.
-    fn make_room(&mut self) {
-        let keys = |state: &dyn DetectorShard| state.usage().keys as usize;
-        let held: usize = self.rules.values().map(|state| keys(&**state)).sum();
-        let most =
-            self.order.iter().rev().max_by_key(|owner| self.rules.get(*owner).map(|state| keys(&**state)));
-        if let Some(owner) = most.copied().filter(|_| held > KEYS_PER_SHARD_MAX)
-            && let Some(state) = self.rules.get_mut(&owner)
-        {
-            state.evict(held - KEYS_PER_SHARD_MAX);
         }
     }
 
     /// Advances every rule of a tenant and level without signals: expiry and the end of input.
     pub fn tick(&mut self, plan: &Plan, tenant: TenantId, level: u8, context: &StepContext, out: &mut Found) {
         let nothing = Signals { tenant, ..Signals::default() };
-        let mine = |(owner, rule): &&(TenantId, RuleIdx)| {
-            *owner == tenant && plan.rules[rule.index()].level == level
-        };
-        for owner in self.order.iter().filter(mine) {
-            if let Some(state) = self.rules.get_mut(owner) {
-                state.step(context, &nothing, &[], out);
+        for at in 0..self.order.len() {
+            let owner = self.order[at];
+            if owner.0 == tenant && plan.rules[owner.1.index()].level == level {
+                self.step_rule(owner, context, &nothing, &[], out);
             }
         }
+    }
+
+    /// One rule's step, within the bytes its tenant's other rules leave it.
+    fn step_rule(
+        &mut self,
+        owner: (TenantId, RuleIdx),
+        context: &StepContext,
+        signals: &Signals,
+        range: &[u32],
+        out: &mut Found,
+    ) {
+        let Some(state) = self.rules.get_mut(&owner) else { return };
+        let total = self.bytes.entry(owner.0).or_default();
+        let others = *total - state.bytes();
+        let most = context.bytes_max / 8 * STATE_OF_ONE_RULE_MAX_EIGHTHS;
+        let left = context.bytes_max.saturating_sub(others).max(context.bytes_max / 16);
+        let bytes_max = most.min(left);
+        state.step(&StepContext { bytes_max, ..*context }, signals, range, out);
+        *total = others + state.bytes();
     }
 
     fn state(&mut self, plan: &Plan, tenant: TenantId, rule: RuleIdx) -> Option<&mut Box<dyn DetectorShard>> {
@@ -141,23 +146,16 @@ impl Shard {
             if let Some(state) = index.and_then(|index| self.state(plan, saved.tenant, RuleIdx(index as u32)))
             {
                 state.restore(&saved.state)?;
+                let bytes = state.bytes();
+                *self.bytes.entry(saved.tenant).or_default() += bytes;
             }
         }
         Ok(())
     }
 
-    /// Bytes of memory this shard's state takes, about.
-    #[must_use]
-    pub fn bytes(&self) -> usize {
-        self.rules.values().map(|state| state.bytes()).sum()
-    }
-
     /// How much state this shard holds.
     #[must_use]
     pub fn usage(&self) -> Usage {
-        self.rules.values().map(|state| state.usage()).fold(Usage::default(), |sum, one| Usage {
-            keys: sum.keys + one.keys,
-            evicted: sum.evicted + one.evicted,
-        })
+        self.rules.values().map(|state| state.usage()).fold(Usage::default(), Usage::and)
     }
 }

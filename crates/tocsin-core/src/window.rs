@@ -14,20 +14,36 @@ use crate::time::{Span, Timestamp};
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Window {
     entries: Entries,
-    weight: u64,
-    /// How many entries at the front were handed out as contributing.
-    handed_out: u32,
-    /// Whether entries had to be joined.
-    joined: bool,
+    /// Weight of all entries; at its most it is only a bound.
+    weight: u32,
+    /// How many entries at the front were handed out as contributing; the highest bit says whether
+    /// entries had to be joined. Many windows are held at once, so every byte counts.
+    marks: u32,
 }
+
+const JOINED: u32 = 1 << 31;
 
 impl Window {
     /// Adds the next entry in order and drops what lies more than `length` before it.
     pub fn push(&mut self, entry: Entry, length: Span) {
         self.drop_before(entry.time.minus(length));
         self.entries.push(entry);
-        self.weight += u64::from(entry.weight);
+        self.weight = self.weight.saturating_add(entry.weight);
         self.bound();
+    }
+
+    /// Begins with so many events more than were seen, as new as the entry.
+    pub fn begin_at(&mut self, entry: &Entry, weight: u64) {
+        let weight = u32::try_from(weight).unwrap_or(u32::MAX);
+        self.entries.push(Entry { weight, ..*entry });
+        self.weight = self.weight.saturating_add(weight);
+        self.marks |= JOINED;
+    }
+
+    /// Bytes it takes beyond its own size.
+    #[must_use]
+    pub fn heap_bytes(&self) -> usize {
+        if self.entries.spilled() { self.entries.capacity() * size_of::<Entry>() } else { 0 }
     }
 
     /// Adds an entry from behind the newest one, if it can still share a window with it. Returns
@@ -43,9 +59,9 @@ impl Window {
         }
         let at = self.entries.partition_point(|other| *other <= entry);
         self.entries.insert(at, entry);
-        self.weight += u64::from(entry.weight);
-        if at < self.handed_out as usize {
-            self.handed_out += 1;
+        self.weight = self.weight.saturating_add(entry.weight);
+        if at < self.handed_out() {
+            self.marks += 1;
         }
         self.bound();
         true
@@ -59,10 +75,22 @@ impl Window {
 
     fn drop_first(&mut self, gone: usize) {
         if gone > 0 {
+            let full = self.weight == u32::MAX;
             let weight: u64 = self.entries.drain(..gone).map(|entry| u64::from(entry.weight)).sum();
-            self.weight -= weight;
-            self.handed_out = self.handed_out.saturating_sub(gone as u32);
+            self.weight = if full { total(&self.entries) } else { self.weight - weight as u32 };
+            self.set_handed_out(self.handed_out().saturating_sub(gone));
+            if self.entries.is_empty() {
+                self.marks = 0;
+            }
         }
+    }
+
+    fn handed_out(&self) -> usize {
+        (self.marks & !JOINED) as usize
+    }
+
+    fn set_handed_out(&mut self, count: usize) {
+        self.marks = self.marks & JOINED | count as u32;
     }
 
     /// Forgets everything.
@@ -73,7 +101,7 @@ impl Window {
     /// Weight of all entries.
     #[must_use]
     pub fn weight(&self) -> u64 {
-        self.weight
+        u64::from(self.weight)
     }
 
     /// Time of the newest entry.
@@ -85,7 +113,7 @@ impl Window {
     /// Whether entries had to be joined, so that the weight of a window is an estimate.
     #[must_use]
     pub fn is_joined(&self) -> bool {
-        self.joined
+        self.marks & JOINED != 0
     }
 
     /// Whether there is no entry.
@@ -97,7 +125,7 @@ impl Window {
     /// Whether some entries were handed out before: the condition has held within this window.
     #[must_use]
     pub fn has_handed_out(&self) -> bool {
-        self.handed_out > 0
+        self.handed_out() > 0
     }
 
     /// Appends entries to `out`, and keeps the last `keep` entries. Where the condition has held
@@ -110,10 +138,10 @@ impl Window {
                 }
                 out.extend_from_slice(&self.entries);
             }
-            Contributing::Fresh => out.extend_from_slice(&self.entries[self.handed_out as usize..]),
+            Contributing::Fresh => out.extend_from_slice(&self.entries[self.handed_out()..]),
         }
         self.keep_last(keep);
-        self.handed_out = self.entries.len() as u32;
+        self.set_handed_out(self.entries.len());
     }
 
     fn keep_last(&mut self, keep: usize) {
@@ -131,9 +159,13 @@ impl Window {
             Entry { weight, ..pair[pair.len() - 1] }
         };
         let older: Entries = self.entries.chunks(2).map(joined).collect();
-        self.handed_out = self.handed_out.saturating_sub((self.entries.len() - older.len()) as u32);
-        self.joined = true;
+        self.set_handed_out(self.handed_out().saturating_sub(self.entries.len() - older.len()));
+        self.marks |= JOINED;
         self.entries = older;
         self.entries.extend_from_slice(&newer);
     }
+}
+
+fn total(entries: &[Entry]) -> u32 {
+    entries.iter().fold(0, |sum, entry| sum.saturating_add(entry.weight))
 }

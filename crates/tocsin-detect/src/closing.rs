@@ -164,6 +164,11 @@ impl Machine for Closing {
         self.due(open).unwrap_or(Timestamp::MIN)
     }
 
+    fn heap_bytes(&self, open: &Open) -> usize {
+        let values = open.values.len() * 2 * size_of::<u64>();
+        open.entries.capacity() * size_of::<Entry>() + values + open.samples.heap_bytes()
+    }
+
     fn is_approximate(&self, open: &Open) -> bool {
         open.samples.is_joined()
     }

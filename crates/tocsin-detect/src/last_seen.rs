@@ -48,6 +48,12 @@ impl LastSeen {
         self.nodes.len() - self.free.len()
     }
 
+    /// Bytes it takes beyond its own size.
+    pub fn heap_bytes(&self) -> usize {
+        self.nodes.capacity() * size_of::<Node>()
+            + (self.index.capacity() + self.free.capacity()) * size_of::<u32>()
+    }
+
     /// Takes in the next entry in order, and keeps the `keep` values seen last.
     pub fn see(&mut self, entry: Entry, keep: usize) {
         match self.find(entry.value) {

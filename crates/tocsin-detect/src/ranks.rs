@@ -47,6 +47,11 @@ impl Ranks {
         self.balance(percentile);
     }
 
+    /// Bytes it takes beyond its own size, about.
+    pub fn heap_bytes(&self) -> usize {
+        (self.low.values.len() + self.high.values.len()) * 3 * size_of::<u64>()
+    }
+
     /// Takes a value away so many times.
     pub fn remove(&mut self, value: f64, weight: u64, percentile: f64) {
         let key = key(value);

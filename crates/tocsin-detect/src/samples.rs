@@ -44,6 +44,11 @@ fn millionths(entry: &Entry) -> i128 {
 }
 
 impl Samples {
+    /// Bytes it takes beyond its own size, about.
+    pub fn heap_bytes(&self) -> usize {
+        self.entries.capacity() * size_of::<Entry>() + self.ranks.heap_bytes()
+    }
+
     /// Adds an entry where it belongs in the order.
     pub fn add(&mut self, entry: Entry, measure: Measure) {
         let at = self.entries.partition_point(|other| *other <= entry);

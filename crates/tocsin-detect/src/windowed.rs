@@ -109,6 +109,23 @@ impl<M: Machine> Machine for Framed<M> {
         state.frame.map_or(Timestamp::MIN, |frame| self.frames.end(frame))
     }
 
+    fn heap_bytes(&self, state: &Self::State) -> usize {
+        self.machine.heap_bytes(&state.inner)
+    }
+
+    fn admits_at(&self) -> Option<u64> {
+        self.machine.admits_at()
+    }
+
+    fn begin_at(&self, state: &mut Self::State, entry: &Entry, weight: u64) {
+        state.frame = Some(self.frames.next(None, entry.time));
+        self.machine.begin_at(&mut state.inner, entry, weight);
+    }
+
+    fn window(&self) -> Span {
+        self.machine.window()
+    }
+
     fn is_approximate(&self, state: &Self::State) -> bool {
         self.machine.is_approximate(&state.inner)
     }

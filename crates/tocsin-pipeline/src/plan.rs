@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::own_rules;
 use tocsin_core::correlation::CorrelationSpec;
 use tocsin_core::field::{FieldId, FieldTable};
 use tocsin_core::key::Missing;
@@ -100,7 +101,15 @@ fn plan(rules: &RuleSet, mut table: FieldTable, seed: u64, diagnostics: &mut Vec
         }
     }
     set_levels(&mut planned);
-    Plan { rules: planned, table: Arc::new(table), matcher: Box::new(rules.matcher_factory(seed)), seed }
+    let state_pressure = RuleIdx(planned.len() as u32);
+    planned.push(own_rules::state_pressure(state_pressure));
+    Plan {
+        rules: planned,
+        table: Arc::new(table),
+        matcher: Box::new(rules.matcher_factory(seed)),
+        state_pressure: Some(state_pressure),
+        seed,
+    }
 }
 
 /// Where the matches of a stateless rule go.

@@ -26,7 +26,8 @@ pub struct Worker {
 }
 
 impl Worker {
-    fn step(&mut self, raw: RawBatch) -> MatchedBatch {
+    /// One batch.
+    pub fn step(&mut self, raw: RawBatch) -> MatchedBatch {
         self.matching.step(self.decoder.decode(raw))
     }
 }

@@ -79,8 +79,12 @@ pub struct Summary {
     pub late: u64,
     /// Events a correlation could not count for want of a key field.
     pub without_key: u64,
+    /// Events a correlation could not count for want of the value it counts.
+    pub without_value: u64,
     /// Keys dropped because a bound was reached.
     pub evicted: u64,
+    /// Events whose key found no room, so that they are only estimated.
+    pub sketched: u64,
 }
 
 /// Why a scan ended early.
@@ -185,7 +189,8 @@ impl Scan<'_> {
                 break;
             }
         }
-        self.summary.evicted = self.correlator.usage().evicted;
+        let usage = self.correlator.usage();
+        (self.summary.evicted, self.summary.sketched) = (usage.evicted, usage.sketched);
         self.release(Timestamp::MAX);
         Ok(())
     }
@@ -216,6 +221,7 @@ impl Scan<'_> {
         self.summary.bytes += batch.raw.offsets.to - batch.raw.offsets.from;
         self.summary.matches += batch.matches.len() as u64;
         self.summary.without_key += batch.without_key;
+        self.summary.without_value += batch.without_value;
         for (count, (_, name)) in batch.notes.iter().zip(Notes::ALL).filter(|(count, _)| **count > 0) {
             *self.summary.notes.entry(name).or_default() += count;
         }

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use metrics::{counter, gauge, histogram};
+use tocsin_core::detector::Usage;
 
 /// A decoder failed on a batch, which was turned away.
 pub fn decoder_failed() {
@@ -29,10 +30,11 @@ pub fn matched(matches: u64, memo_hits: u64, late: u64) {
 }
 
 /// The engine's state.
-pub fn state(keys: u64, evicted: u64, bytes: usize) {
-    gauge!("tocsin_state_keys").set(keys as f64);
-    counter!("tocsin_state_evicted_total").absolute(evicted);
-    gauge!("tocsin_state_bytes").set(bytes as f64);
+pub fn state(usage: Usage) {
+    gauge!("tocsin_state_keys").set(usage.keys as f64);
+    counter!("tocsin_state_evicted_total").absolute(usage.evicted);
+    counter!("tocsin_state_sketched_total").absolute(usage.sketched);
+    gauge!("tocsin_state_bytes").set(usage.bytes as f64);
 }
 
 /// A group was committed.

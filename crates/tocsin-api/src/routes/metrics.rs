@@ -50,6 +50,8 @@ pub fn describe() {
     describe_counter!("tocsin_rule_matches_total", "Matches of rules");
     describe_counter!("tocsin_memo_hits_total", "Values whose matches were known already");
     describe_gauge!("tocsin_state_bytes", "Bytes of state the engine keeps");
+    describe_counter!("tocsin_state_evicted_total", "Keys dropped because state was full");
+    describe_counter!("tocsin_state_sketched_total", "Events only estimated because state was full");
     describe_gauge!("tocsin_sse_connections", "Live streams that are open");
     describe_gauge!("tocsin_http_connections", "Connections that are open");
     describe_counter!("tocsin_http_connections_refused_total", "Connections closed unread, by reason");

@@ -7,6 +7,7 @@
 //!
 //! Keys are visited when an event touches them or their deadline comes, never all at once.
 
+mod admission;
 mod order;
 mod state;
 
@@ -25,8 +26,10 @@ use crate::machine::{Contributing, Entries, Entry, Machine, insert_sorted};
 use crate::matcher::RuleIdx;
 use crate::orphans::Orphans;
 use crate::signal::{Signal, Signals};
+use crate::sketch::Sketch;
 use crate::time::{Span, Timestamp};
 
+use admission::Admission;
 use order::Ordered;
 use state::{Held, Key, KeyState, Saved, Waiting, WaitingAt};
 
@@ -54,6 +57,16 @@ pub struct Keyed<M: Machine> {
     /// The signals that belong to `touched`.
     found: Vec<u32>,
     orphans: Orphans,
+    /// Bytes all keys take beyond their own size.
+    heap_bytes: usize,
+    /// Bytes this rule may take in this shard.
+    bytes_max: usize,
+    /// Counts what has no room.
+    sketch: Option<Box<Sketch>>,
+    /// Events that were only counted there.
+    sketched: u64,
+    /// The first event of the step that found no room.
+    pressed: Option<Entry>,
     /// The watermark of the step before.
     passed: Timestamp,
     scratch: Vec<Entry>,
@@ -79,6 +92,11 @@ impl<M: Machine> Keyed<M> {
             touched: Vec::new(),
             found: Vec::new(),
             orphans: Orphans::default(),
+            heap_bytes: 0,
+            bytes_max: usize::MAX,
+            sketch: None,
+            sketched: 0,
+            pressed: None,
             passed: Timestamp::MIN,
             scratch: Vec::new(),
         }
@@ -101,7 +119,28 @@ impl<M: Machine> Keyed<M> {
             self.evicted += self.orphans.push(hash, key, Entry::of(signal), self.passed);
             return None;
         }
-        Some(self.create(hash, key))
+        let entry = Entry::of(signal);
+        match self.admit(hash, key, &entry) {
+            Admission::Exact(before) => Some(self.begin(hash, key, &entry, before)),
+            Admission::Network(network, before) => {
+                let hash = self.hasher.hash_one(&*network);
+                let known = self.find(hash, &network);
+                Some(known.unwrap_or_else(|| self.begin(hash, &network, &entry, before)))
+            }
+            Admission::Sketched => {
+                self.sketched += 1;
+                None
+            }
+        }
+    }
+
+    /// State of a key of which so many events may have come before.
+    fn begin(&mut self, hash: u64, key: &[u8], entry: &Entry, before: u64) -> u32 {
+        let slot = self.create(hash, key);
+        if let Some(state) = self.states[slot as usize].as_mut().filter(|_| before > 0) {
+            self.machine.begin_at(&mut state.machine, entry, before);
+        }
+        slot
     }
 
     fn create(&mut self, hash: u64, key: &[u8]) -> u32 {
@@ -111,6 +150,7 @@ impl<M: Machine> Keyed<M> {
             held: None,
             waiting: WaitingAt::NOWHERE,
             bucket: NO_BUCKET,
+            heap_bytes: 0,
         };
         let waiting = &mut self.waiting;
         self.orphans.adopt(hash, key, |entry| insert_sorted(waiting.of_mut(&mut state.waiting), entry));
@@ -142,7 +182,55 @@ impl<M: Machine> Keyed<M> {
             entry.remove();
         }
         self.waiting.forget(state.waiting);
+        self.heap_bytes -= state.heap_bytes as usize;
         self.free.push(slot);
+    }
+
+    /// Bytes of one key, its places in the tables included.
+    const KEY_BYTES: usize = size_of::<Option<KeyState<M::State>>>() + 3 * size_of::<u32>();
+
+    fn total_bytes(&self) -> usize {
+        let sketch = if self.sketch.is_some() { Sketch::bytes() } else { 0 };
+        self.index.len() * Keyed::<M>::KEY_BYTES + self.heap_bytes + sketch
+    }
+
+    /// Weighs a key anew.
+    fn weigh(&mut self, slot: u32) {
+        let Some(state) = &mut self.states[slot as usize] else { return };
+        let held = state.held.as_ref().map_or(0, |held| {
+            let evidence = held.episode.as_ref().map_or(0, |episode| episode.evidence.capacity());
+            size_of::<Held>() + evidence * size_of::<Evidence>()
+        });
+        let key = if state.key.spilled() { state.key.len() } else { 0 };
+        let bytes = held + key + self.waiting.bytes(state.waiting) + self.machine.heap_bytes(&state.machine);
+        self.heap_bytes = self.heap_bytes + bytes - state.heap_bytes as usize;
+        state.heap_bytes = bytes as u32;
+    }
+
+    /// Drops keys that would expire first until the rest fits, and tells what they had to tell.
+    fn make_room(&mut self, context: &StepContext, out: &mut Found) {
+        let bound = self.bytes_max.saturating_add(self.bytes_max / 8);
+        while self.total_bytes() > bound
+            && let Some(mut bucket) = self.wheel.first_entry()
+        {
+            let id = *bucket.key();
+            let slot = bucket.get_mut().pop();
+            if bucket.get().is_empty() {
+                bucket.remove();
+            }
+            let Some(slot) = slot else { continue };
+            if self.states[slot as usize].as_ref().is_none_or(|state| state.bucket != id) {
+                continue;
+            }
+            self.settle(slot, Timestamp::MAX, context, out);
+            if let Some(state) = &mut self.states[slot as usize]
+                && let Some(cut) = state.take_episode_if(|_| true)
+            {
+                out.detections.push(cut.detection(self.rule, self.owner.tenant, &state.key, Phase::Closed));
+            }
+            self.remove(slot);
+            self.evicted += 1;
+        }
     }
 
     /// Takes in one signal of this rule, whose key has this slot.
@@ -169,6 +257,7 @@ impl<M: Machine> Keyed<M> {
         let Some(t0) = self.machine.advance_late(&mut state.machine, entry) else { return };
         self.scratch.clear();
         let in_window = self.machine.in_window(&state.machine);
+        let approximate = self.machine.is_approximate(&state.machine);
         let covered = state.episode().is_some_and(|e| e.t0 <= t0 && t0 < e.end);
         let which = if covered { Contributing::Fresh } else { Contributing::All };
         self.machine.contributing(&mut state.machine, which, &mut self.scratch);
@@ -178,10 +267,12 @@ impl<M: Machine> Keyed<M> {
         if let Some(episode) = state.episode_mut().filter(|_| covered) {
             episode.extend(&self.scratch);
             episode.late = true;
+            episode.approximate |= approximate;
             return;
         }
         let mut episode = Episode::open(t0, self.length, entry.position, in_window, &self.scratch);
         episode.late = true;
+        episode.approximate = approximate;
         if state.episode().is_none() && episode.end > context.watermark.minus(context.grace) {
             state.set_episode(episode);
         } else {
@@ -248,6 +339,8 @@ impl<M: Machine> Keyed<M> {
             self.remove(slot);
             return;
         }
+        self.weigh(slot);
+        let Some(state) = &mut self.states[slot as usize] else { return };
         let waiting = self.waiting.of(state.waiting);
         let bucket = bucket_of(deadline(&*self.machine, state, waiting, self.owner.chained, context));
         // A key that stands in an earlier bucket is looked at too early, once, and moves on then:
@@ -329,7 +422,9 @@ fn look_ahead<M: Machine>(
             let in_window = machine.in_window(&ahead);
             let mut contributing = Vec::new();
             machine.contributing(&mut ahead, Contributing::All, &mut contributing);
-            return Some(Episode::open(entry.time, length, entry.position, in_window, &contributing));
+            let mut episode = Episode::open(entry.time, length, entry.position, in_window, &contributing);
+            episode.approximate = machine.is_approximate(&ahead);
+            return Some(episode);
         }
     }
     None
@@ -339,6 +434,7 @@ impl<M: Machine> DetectorShard for Keyed<M> {
     fn step(&mut self, context: &StepContext, signals: &Signals, range: &[u32], out: &mut Found) {
         // All keys are found first: the look-ups do not wait for each other, and what they fetch
         // from memory is there when it is used.
+        self.bytes_max = context.bytes_max;
         self.touched.clear();
         self.found.clear();
         for index in range {
@@ -361,6 +457,9 @@ impl<M: Machine> DetectorShard for Keyed<M> {
         }
         self.touched = touched;
         self.expire(context, out);
+        self.make_room(context, out);
+        self.sketch.take_if(|sketch| sketch.is_over(context.watermark));
+        out.pressed.extend(self.pressed.take().map(|entry| (self.rule, entry)));
         self.passed = context.watermark;
     }
 
@@ -378,14 +477,16 @@ impl<M: Machine> DetectorShard for Keyed<M> {
             })
             .collect();
         states.sort_unstable_by(|a, b| a.key.cmp(b.key));
-        postcard::to_stdvec(&(self.evicted, states, &self.orphans)).unwrap_or_default()
+        let counted = (self.evicted, self.sketched, &self.sketch);
+        postcard::to_stdvec(&(counted, states, &self.orphans)).unwrap_or_default()
     }
 
     fn restore(&mut self, bytes: &[u8]) -> Result<(), SnapshotError> {
-        type Restored<S> = (u64, Vec<Saved<Key, Entries, S, Option<Box<Held>>>>, Orphans);
-        let (evicted, states, orphans): Restored<M::State> =
+        type Counted = (u64, u64, Option<Box<Sketch>>);
+        type Restored<S> = (Counted, Vec<Saved<Key, Entries, S, Option<Box<Held>>>>, Orphans);
+        let (counted, states, orphans): Restored<M::State> =
             postcard::from_bytes(bytes).map_err(|error| SnapshotError(error.to_string()))?;
-        self.evicted = evicted;
+        (self.evicted, self.sketched, self.sketch) = counted;
         self.orphans = orphans;
         self.orphans.rehash(|key| self.hasher.hash_one(key));
         self.index.clear();
@@ -393,9 +494,11 @@ impl<M: Machine> DetectorShard for Keyed<M> {
         self.wheel.clear();
         self.states.clear();
         self.waiting = Waiting::default();
+        self.heap_bytes = 0;
         for saved in states {
             let Saved { key, waiting, machine, held, bucket } = saved;
-            let mut state = KeyState { key, machine, held, waiting: WaitingAt::NOWHERE, bucket };
+            let mut state =
+                KeyState { key, machine, held, waiting: WaitingAt::NOWHERE, bucket, heap_bytes: 0 };
             if !waiting.is_empty() {
                 *self.waiting.of_mut(&mut state.waiting) = waiting;
             }
@@ -404,41 +507,17 @@ impl<M: Machine> DetectorShard for Keyed<M> {
             self.wheel.entry(bucket).or_default().push(slot);
             self.states.push(Some(state));
             self.enter(slot, hash);
+            self.weigh(slot);
         }
         Ok(())
     }
 
-    fn evict(&mut self, keys: usize) {
-        let mut left = keys;
-        while left > 0
-            && let Some(mut bucket) = self.wheel.first_entry()
-        {
-            let id = *bucket.key();
-            let slot = bucket.get_mut().pop();
-            if bucket.get().is_empty() {
-                bucket.remove();
-            }
-            let Some(slot) = slot else { continue };
-            if self.states[slot as usize].as_ref().is_some_and(|state| state.bucket == id) {
-                self.remove(slot);
-                self.evicted += 1;
-                left -= 1;
-            }
-        }
-    }
-
     fn bytes(&self) -> usize {
-        let tables = self.states.capacity() * size_of::<Option<KeyState<M::State>>>()
-            + self.index.capacity() * size_of::<u32>();
-        let hanging = |state: &KeyState<M::State>| {
-            let held = state.held.as_ref().map_or(0, |_| size_of::<Held>());
-            let evidence = state.episode().map_or(0, |episode| episode.evidence.capacity());
-            held + evidence * size_of::<Evidence>()
-        };
-        tables + self.waiting.bytes() + self.states.iter().flatten().map(hanging).sum::<usize>()
+        self.total_bytes()
     }
 
     fn usage(&self) -> Usage {
-        Usage { keys: self.index.len() as u64, evicted: self.evicted }
+        let keys = self.index.len() as u64;
+        Usage { keys, evicted: self.evicted, sketched: self.sketched, bytes: self.total_bytes() as u64 }
     }
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use crate::episode::{Claim, Episode};
-use crate::machine::Entries;
+use crate::machine::{Entries, Entry};
 
 /// Keys up to this length, most addresses and names, lie inside their state.
 pub(super) const KEY_BYTES_INLINE: usize = 24;
@@ -23,6 +23,8 @@ pub(super) struct KeyState<S> {
     pub waiting: WaitingAt,
     /// Bucket of the wheel this key stands in.
     pub bucket: i32,
+    /// Bytes it takes beyond its own size, when last visited.
+    pub heap_bytes: u32,
 }
 
 /// What a key has told or is about to tell.
@@ -139,10 +141,13 @@ impl Waiting {
         self.put_back(&mut at, Entries::new());
     }
 
-    /// Bytes it takes.
-    pub fn bytes(&self) -> usize {
-        let spilled = self.lists.iter().filter(|list| list.spilled()).map(Entries::capacity);
-        self.lists.capacity() * size_of::<Entries>()
-            + spilled.sum::<usize>() * size_of::<crate::machine::Entry>()
+    /// Bytes a key's list takes.
+    pub fn bytes(&self, at: WaitingAt) -> usize {
+        if at == WaitingAt::NOWHERE {
+            return 0;
+        }
+        let list = &self.lists[at.0 as usize];
+        let spilled = if list.spilled() { list.capacity() } else { 0 };
+        size_of::<Entries>() + spilled * size_of::<Entry>()
     }
 }

@@ -95,6 +95,28 @@ impl Machine for Consecutive {
         run.window.newest().map_or(Timestamp::MIN, |newest| newest.plus(self.timespan))
     }
 
+    fn admits_at(&self) -> Option<u64> {
+        Some(self.threshold)
+    }
+
+    fn begin_at(&self, run: &mut Run, entry: &Entry, weight: u64) {
+        if entry.role == ROLE_COUNTS {
+            run.window.begin_at(entry, weight);
+        }
+    }
+
+    fn heap_bytes(&self, run: &Run) -> usize {
+        run.window.heap_bytes()
+    }
+
+    fn window(&self) -> Span {
+        self.timespan
+    }
+
+    fn is_approximate(&self, run: &Run) -> bool {
+        run.window.is_joined()
+    }
+
     fn needs_company(&self, role: u8) -> bool {
         role != ROLE_COUNTS
     }

@@ -67,6 +67,22 @@ impl Machine for EventCount {
         window.newest().map_or(Timestamp::MIN, |newest| newest.plus(self.timespan))
     }
 
+    fn admits_at(&self) -> Option<u64> {
+        Some(self.threshold)
+    }
+
+    fn begin_at(&self, window: &mut Window, entry: &Entry, weight: u64) {
+        window.begin_at(entry, weight);
+    }
+
+    fn heap_bytes(&self, window: &Window) -> usize {
+        window.heap_bytes()
+    }
+
+    fn window(&self) -> Span {
+        self.timespan
+    }
+
     fn is_approximate(&self, window: &Window) -> bool {
         window.is_joined()
     }

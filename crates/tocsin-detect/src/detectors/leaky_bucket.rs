@@ -37,6 +37,8 @@ struct Bucket {
     entries: Vec<Entry>,
     poured: u64,
     overflown: bool,
+    /// Whether it began with an estimate.
+    estimated: bool,
 }
 
 fn build(request: Build<'_>) -> Result<Arc<dyn Detector>, String> {
@@ -106,6 +108,30 @@ impl Machine for LeakyBucket {
 
     fn lasts_until(&self, bucket: &Bucket) -> Timestamp {
         bucket.newest.map_or(Timestamp::MIN, |newest| newest.plus(bucket.level))
+    }
+
+    fn admits_at(&self) -> Option<u64> {
+        Some(self.capacity + 1)
+    }
+
+    fn begin_at(&self, bucket: &mut Bucket, entry: &Entry, weight: u64) {
+        let weight = weight.min(self.capacity);
+        bucket.level = Span(self.leak.0.saturating_mul(weight as i64));
+        bucket.newest = Some(entry.time);
+        bucket.poured = weight;
+        bucket.estimated = true;
+    }
+
+    fn heap_bytes(&self, bucket: &Bucket) -> usize {
+        bucket.entries.capacity() * size_of::<Entry>()
+    }
+
+    fn window(&self) -> Span {
+        Span(self.leak.0.saturating_mul(self.capacity as i64 + 1))
+    }
+
+    fn is_approximate(&self, bucket: &Bucket) -> bool {
+        bucket.estimated
     }
 
     fn expire(&self, bucket: &mut Bucket, now: Timestamp) -> bool {

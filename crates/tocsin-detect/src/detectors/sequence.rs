@@ -136,6 +136,10 @@ impl Machine for Temporal {
         state.last.last().map_or(Timestamp::MIN, |last| last.time.plus(self.timespan))
     }
 
+    fn heap_bytes(&self, state: &Seen) -> usize {
+        if state.last.spilled() { state.last.capacity() * size_of::<Entry>() } else { 0 }
+    }
+
     fn expire(&self, state: &mut Seen, now: Timestamp) -> bool {
         state.last.retain(|entry| entry.time >= now.minus(self.timespan));
         state.last.is_empty()
@@ -204,6 +208,11 @@ impl Machine for Ordered {
 
     fn needs_company(&self, role: u8) -> bool {
         usize::from(role) + 1 < self.length
+    }
+
+    fn heap_bytes(&self, state: &Runs) -> usize {
+        let runs = state.by_length.iter().map(|run| size_of_val(run) + run.len() * size_of::<Entry>());
+        runs.sum()
     }
 
     fn expire(&self, state: &mut Runs, now: Timestamp) -> bool {

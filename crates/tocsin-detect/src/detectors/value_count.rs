@@ -31,6 +31,8 @@ struct ValueCount {
 struct Values {
     seen: LastSeen,
     handed_out: Option<Entry>,
+    /// Until when values that were only estimated may be among them.
+    estimated_until: Option<Timestamp>,
 }
 
 fn build(request: Build<'_>) -> Result<Arc<dyn Detector>, String> {
@@ -88,6 +90,32 @@ impl Machine for ValueCount {
 
     fn lasts_until(&self, state: &Values) -> Timestamp {
         state.seen.newest().map_or(Timestamp::MIN, |newest| newest.time.plus(self.timespan))
+    }
+
+    fn admits_at(&self) -> Option<u64> {
+        Some(self.threshold as u64)
+    }
+
+    /// Nobody knows which values there were: others than any that comes.
+    fn begin_at(&self, state: &mut Values, entry: &Entry, weight: u64) {
+        for nth in 1..=weight.min(self.threshold as u64) {
+            let value = entry.value.wrapping_add(nth.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+            state.seen.see(Entry { value, weight: 1, ..*entry }, self.threshold);
+        }
+        state.estimated_until = Some(entry.time.plus(self.timespan));
+    }
+
+    fn heap_bytes(&self, state: &Values) -> usize {
+        state.seen.heap_bytes()
+    }
+
+    fn window(&self) -> Span {
+        self.timespan
+    }
+
+    fn is_approximate(&self, state: &Values) -> bool {
+        let newest = state.seen.newest().map(|newest| newest.time);
+        state.estimated_until.is_some_and(|until| newest <= Some(until))
     }
 
     fn expire(&self, state: &mut Values, now: Timestamp) -> bool {

@@ -96,6 +96,10 @@ impl Machine for Values {
         state.samples.newest().map_or(Timestamp::MIN, |newest| newest.time.plus(self.timespan))
     }
 
+    fn heap_bytes(&self, state: &State) -> usize {
+        state.samples.heap_bytes()
+    }
+
     fn is_approximate(&self, state: &State) -> bool {
         state.samples.is_joined()
     }

@@ -160,8 +160,7 @@ impl Detect {
     fn measure(&mut self) {
         if self.measured.is_none_or(|measured| measured.elapsed() >= MEASURE_EVERY) {
             self.measured = Some(Instant::now());
-            let usage = self.correlator.usage();
-            telemetry::state(usage.keys, usage.evicted, self.correlator.state_bytes());
+            telemetry::state(self.correlator.usage());
         }
     }
 

@@ -29,7 +29,7 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<u8> {
     for diagnostic in loading::worth_telling(&loaded.diagnostics) {
         complain(&loading::written(diagnostic));
     }
-    if loaded.plan.rules.is_empty() {
+    if loaded.rules.rules.is_empty() {
         return Err(UsageError("no rule is left to run; `tocsin check` says why".to_string()).into());
     }
     let shape = if args.json || !io::stdout().is_terminal() { Shape::Json } else { Shape::Table };

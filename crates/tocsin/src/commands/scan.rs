@@ -60,7 +60,7 @@ pub fn run(args: &ScanArgs) -> anyhow::Result<u8> {
     for diagnostic in loading::worth_telling(&loaded.diagnostics) {
         complain(&loading::written(diagnostic));
     }
-    if loaded.plan.rules.is_empty() {
+    if loaded.rules.rules.is_empty() {
         return Err(UsageError("no rule is left to run; `tocsin check` says why".to_string()).into());
     }
     let load_seconds = started.elapsed().as_secs_f64();
@@ -289,7 +289,9 @@ impl Report {
             "matches": summary.matches,
             "late": summary.late,
             "without_key": summary.without_key,
+            "without_value": summary.without_value,
             "state_evicted": summary.evicted,
+            "state_sketched": summary.sketched,
             "alerts": count_map(&self.by_rule),
         });
         summary.to_string()
@@ -305,7 +307,11 @@ impl Report {
             self.by_rule.len()
         );
         let counted = summary.notes.iter().map(|(name, count)| (*name, *count));
-        let others = [("late", summary.late), ("state_evicted", summary.evicted)];
+        let others = [
+            ("late", summary.late),
+            ("state_evicted", summary.evicted),
+            ("state_sketched", summary.sketched),
+        ];
         for (name, count) in counted.chain(others).filter(|(_, count)| *count > 0) {
             line.push_str(&format!(", {count} {}", name.replace('_', " ")));
         }

@@ -33,11 +33,11 @@ const WRONG: [(&str, &str); 26] = [
     ),
     (
         "detect:\n  banana: 5s",
-        "2:3: error: `detect.banana`: there is no such key [unknown_key] | known: lateness, grace, idle",
+        "2:3: error: `detect.banana`: there is no such key [unknown_key] | known: lateness, grace, idle, state_bytes_max",
     ),
     (
         "detect: 5s",
-        "1:1: error: `detect`: this is a section, not a value [wrong_value] | its keys: lateness, grace, idle",
+        "1:1: error: `detect`: this is a section, not a value [wrong_value] | its keys: lateness, grace, idle, state_bytes_max",
     ),
     (
         "detect:\n  lateness: 60",
@@ -167,7 +167,7 @@ fn variables_are_told_by_name_and_unknown_ones_are_errors() {
         (
             &[("TOCSIN_DETECT", "5s")],
             &[
-                "error: `TOCSIN_DETECT`: this is a section, not a value [wrong_value] | its keys: lateness, grace, idle",
+                "error: `TOCSIN_DETECT`: this is a section, not a value [wrong_value] | its keys: lateness, grace, idle, state_bytes_max",
             ],
         ),
         (

@@ -58,6 +58,8 @@ pub struct DetectPlan {
     pub grace: Span,
     /// How long a source must be silent for the others not to wait for it.
     pub idle: Span,
+    /// Bytes of state one tenant's rules may hold.
+    pub state_bytes_max: u64,
 }
 
 /// The journal and its checkpoints.

@@ -96,11 +96,15 @@ fn http(from: &mut Section<'_>) -> HttpSourcePlan {
 fn detect(from: &mut Section<'_>) -> DetectPlan {
     let default = EngineConfig::default();
     let day = Span::seconds(86_400);
-    DetectPlan {
-        lateness: from.within("lateness", default.lateness, Span(0)..=Span::seconds(3_600)),
-        grace: from.within("grace", default.grace, Span(0)..=day),
-        idle: from.within("idle", default.idle, Span::seconds(1)..=day),
-    }
+    let lateness = from.within("lateness", default.lateness, Span(0)..=Span::seconds(3_600));
+    let grace = from.within("grace", default.grace, Span(0)..=day);
+    let idle = from.within("idle", default.idle, Span::seconds(1)..=day);
+    let Bytes(state_bytes_max) = from.within(
+        "state_bytes_max",
+        Bytes(default.state_bytes_max as u64),
+        Bytes(8 * MIB)..=Bytes(1_024 * GIB),
+    );
+    DetectPlan { lateness, grace, idle, state_bytes_max }
 }
 
 fn log_view(from: &mut Section<'_>) -> View {

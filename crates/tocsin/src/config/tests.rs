@@ -13,7 +13,7 @@ const EXAMPLE: &str = include_str!("../../../../config/tocsin.yaml");
 const PAGE: &str = include_str!("../../../../docs/config.md");
 
 /// Keys with a value that is not their default.
-const OTHER_VALUES: [(&str, &str); 36] = [
+const OTHER_VALUES: [(&str, &str); 37] = [
     ("listen", "0.0.0.0:9000"),
     ("data", "elsewhere"),
     ("tenants", "acme"),
@@ -27,6 +27,7 @@ const OTHER_VALUES: [(&str, &str); 36] = [
     ("detect.lateness", "0s"),
     ("detect.grace", "1h"),
     ("detect.idle", "5s"),
+    ("detect.state_bytes_max", "64MiB"),
     ("alerts.log_view", "viewer"),
     ("store.journal_segment_bytes", "1MiB"),
     ("store.journal_bytes_max", "1GiB"),
@@ -177,7 +178,7 @@ fn the_defaults_are_these() {
         shown,
         [
             "HttpSourcePlan { format: None, backfill: false, as_of: None }",
-            "DetectPlan { lateness: Span(60000000000), grace: Span(300000000000), idle: Span(60000000000) } Plain",
+            "DetectPlan { lateness: Span(60000000000), grace: Span(300000000000), idle: Span(60000000000), state_bytes_max: 268435456 } Plain",
             "StorePlan { journal_segment_bytes: 67108864, journal_bytes_max: 10737418240, checkpoint_bytes: 268435456, checkpoint_interval: 60s }",
             "LogPlan { level: Level(Info), format: Text } keepalive 15s",
             "streams 5 500 10000, queue 256",

@@ -175,6 +175,7 @@ pub fn engine(plan: &RunPlan) -> EngineConfig {
         idle: plan.detect.idle,
         emission: Emission::Live,
         latest: Timestamp::MAX,
+        state_bytes_max: plan.detect.state_bytes_max as usize,
     }
 }
 
@@ -183,7 +184,7 @@ fn rules(plan: &RunPlan, seed: u64) -> anyhow::Result<Arc<Plan>> {
     for diagnostic in loading::worth_telling(&loaded.diagnostics) {
         complain(&loading::written(diagnostic));
     }
-    if loaded.plan.rules.is_empty() {
+    if loaded.rules.rules.is_empty() {
         return Err(UsageError("no rule is left to run; `tocsin check` says why".to_string()).into());
     }
     Ok(loaded.plan)
