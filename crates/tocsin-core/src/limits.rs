@@ -46,13 +46,13 @@ pub const VALUES_THRESHOLD_MAX: usize = 1_000_000;
 pub const STATE_BYTES_PER_TENANT_MAX: usize = 256 << 20;
 
 /// The part of a tenant's state bytes that one rule may hold, in eighths.
-pub const STATE_OF_ONE_RULE_MAX_EIGHTHS: usize = 6;
+pub const RULE_STATE_EIGHTHS_MAX: usize = 6;
 
 /// The part of a rule's bytes kept free for keys that the sketch admits, in eighths.
-pub const STATE_FOR_ADMITTED_EIGHTHS: usize = 2;
+pub const ADMITTED_STATE_EIGHTHS_MAX: usize = 2;
 
 /// Cells of one stretch of a sketch, of one rule in one of the 64 shards: 2^24 for a rule.
-pub const SKETCH_CELLS: usize = 1 << 18;
+pub const SKETCH_CELLS_MAX: usize = 1 << 18;
 
 /// Entries one rule in one shard holds of keys without state. Above it the older half is dropped
 /// and counted as `state_evicted`.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::batch::TenantId;
 use crate::detector::{DetectorShard, Found, Owner, SnapshotError, StepContext, Usage};
-use crate::limits::STATE_OF_ONE_RULE_MAX_EIGHTHS;
+use crate::limits::RULE_STATE_EIGHTHS_MAX;
 use crate::matcher::RuleIdx;
 use crate::plan::Plan;
 use crate::rule::RuleMeta;
@@ -99,7 +99,7 @@ impl Shard {
         let Some(state) = self.rules.get_mut(&owner) else { return };
         let total = self.bytes.entry(owner.0).or_default();
         let others = *total - state.bytes();
-        let most = context.bytes_max / 8 * STATE_OF_ONE_RULE_MAX_EIGHTHS;
+        let most = context.bytes_max / 8 * RULE_STATE_EIGHTHS_MAX;
         let left = context.bytes_max.saturating_sub(others).max(context.bytes_max / 16);
         let bytes_max = most.min(left);
         state.step(&StepContext { bytes_max, ..*context }, signals, range, out);

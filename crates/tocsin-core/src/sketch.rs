@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::limits::SKETCH_CELLS;
+use crate::limits::SKETCH_CELLS_MAX;
 use crate::time::{Span, Timestamp};
 
 /// Cells a key is counted in; they lie in one block, so that it costs one look into memory.
@@ -29,7 +29,7 @@ pub(crate) struct Sketch {
 impl Sketch {
     /// An empty sketch for windows of this length.
     pub fn new(window: Span) -> Sketch {
-        let cells = std::array::from_fn(|_| vec![0; SKETCH_CELLS]);
+        let cells = std::array::from_fn(|_| vec![0; SKETCH_CELLS_MAX]);
         Sketch { length: Span(window.0.max(1)), newest: i64::MIN, cells }
     }
 
@@ -61,7 +61,7 @@ impl Sketch {
 
     /// Bytes it takes.
     pub fn bytes() -> usize {
-        STRETCHES * SKETCH_CELLS
+        STRETCHES * SKETCH_CELLS_MAX
     }
 
     /// Which cells hold the stretch of a time; forgets those that are too old.
@@ -84,7 +84,7 @@ impl Sketch {
 
 /// The cells of a key, all in one block.
 fn cells_of(hash: u64) -> [usize; CELLS_PER_KEY] {
-    let block = (hash as usize & (SKETCH_CELLS / BLOCK - 1)) * BLOCK;
+    let block = (hash as usize & (SKETCH_CELLS_MAX / BLOCK - 1)) * BLOCK;
     std::array::from_fn(|index| block + (hash >> (40 + 6 * index) & (BLOCK as u64 - 1)) as usize)
 }
 

@@ -7,8 +7,8 @@
 //!
 //! Keys are visited when an event touches them or their deadline comes, never all at once.
 
-mod admission;
 mod order;
+mod room;
 mod state;
 
 use std::collections::BTreeMap;
@@ -18,7 +18,7 @@ use ahash::RandomState;
 use hashbrown::HashTable;
 use smallvec::SmallVec;
 
-use crate::detection::{Evidence, Phase};
+use crate::detection::Phase;
 use crate::detector::{DetectorShard, Emission, Found, Owner, SnapshotError, StepContext, Usage};
 use crate::episode::{Claim, Episode};
 use crate::limits::PENDING_ENTRIES_MAX;
@@ -29,8 +29,8 @@ use crate::signal::{Signal, Signals};
 use crate::sketch::Sketch;
 use crate::time::{Span, Timestamp};
 
-use admission::Admission;
 use order::Ordered;
+use room::Admission;
 use state::{Held, Key, KeyState, Saved, Waiting, WaitingAt};
 
 /// Width of one bucket of the expiry wheel, as a power of two in nanoseconds (about a second).
@@ -184,53 +184,6 @@ impl<M: Machine> Keyed<M> {
         self.waiting.forget(state.waiting);
         self.heap_bytes -= state.heap_bytes as usize;
         self.free.push(slot);
-    }
-
-    /// Bytes of one key, its places in the tables included.
-    const KEY_BYTES: usize = size_of::<Option<KeyState<M::State>>>() + 3 * size_of::<u32>();
-
-    fn total_bytes(&self) -> usize {
-        let sketch = if self.sketch.is_some() { Sketch::bytes() } else { 0 };
-        self.index.len() * Keyed::<M>::KEY_BYTES + self.heap_bytes + sketch
-    }
-
-    /// Weighs a key anew.
-    fn weigh(&mut self, slot: u32) {
-        let Some(state) = &mut self.states[slot as usize] else { return };
-        let held = state.held.as_ref().map_or(0, |held| {
-            let evidence = held.episode.as_ref().map_or(0, |episode| episode.evidence.capacity());
-            size_of::<Held>() + evidence * size_of::<Evidence>()
-        });
-        let key = if state.key.spilled() { state.key.len() } else { 0 };
-        let bytes = held + key + self.waiting.bytes(state.waiting) + self.machine.heap_bytes(&state.machine);
-        self.heap_bytes = self.heap_bytes + bytes - state.heap_bytes as usize;
-        state.heap_bytes = bytes as u32;
-    }
-
-    /// Drops keys that would expire first until the rest fits, and tells what they had to tell.
-    fn make_room(&mut self, context: &StepContext, out: &mut Found) {
-        let bound = self.bytes_max.saturating_add(self.bytes_max / 8);
-        while self.total_bytes() > bound
-            && let Some(mut bucket) = self.wheel.first_entry()
-        {
-            let id = *bucket.key();
-            let slot = bucket.get_mut().pop();
-            if bucket.get().is_empty() {
-                bucket.remove();
-            }
-            let Some(slot) = slot else { continue };
-            if self.states[slot as usize].as_ref().is_none_or(|state| state.bucket != id) {
-                continue;
-            }
-            self.settle(slot, Timestamp::MAX, context, out);
-            if let Some(state) = &mut self.states[slot as usize]
-                && let Some(cut) = state.take_episode_if(|_| true)
-            {
-                out.detections.push(cut.detection(self.rule, self.owner.tenant, &state.key, Phase::Closed));
-            }
-            self.remove(slot);
-            self.evicted += 1;
-        }
     }
 
     /// Takes in one signal of this rule, whose key has this slot.

@@ -1,4 +1,4 @@
-//! Which keys get state when there is no room for all.
+//! How much room there is, and which keys get state when there is not enough for all.
 //!
 //! New keys take up to six eighths of the rule's bytes. Beyond that they are only counted in a
 //! sketch; a key that may have half of what its condition needs is admitted to the last two
@@ -7,12 +7,16 @@
 
 use std::net::IpAddr;
 
+use crate::detection::{Evidence, Phase};
+use crate::detector::{Found, StepContext};
 use crate::key;
-use crate::limits::STATE_FOR_ADMITTED_EIGHTHS;
+use crate::limits::ADMITTED_STATE_EIGHTHS_MAX;
 use crate::machine::{Entry, Machine};
 use crate::sketch::Sketch;
+use crate::time::Timestamp;
 
 use super::Keyed;
+use super::state::{Held, KeyState};
 
 /// What becomes of the event of a key without state.
 #[derive(Debug, PartialEq, Eq)]
@@ -35,6 +39,53 @@ enum Room {
 }
 
 impl<M: Machine> Keyed<M> {
+    /// Bytes of one key, its places in the tables included.
+    pub(super) const KEY_BYTES: usize = size_of::<Option<KeyState<M::State>>>() + 3 * size_of::<u32>();
+
+    pub(super) fn total_bytes(&self) -> usize {
+        let sketch = if self.sketch.is_some() { Sketch::bytes() } else { 0 };
+        self.index.len() * Keyed::<M>::KEY_BYTES + self.heap_bytes + sketch
+    }
+
+    /// Weighs a key anew.
+    pub(super) fn weigh(&mut self, slot: u32) {
+        let Some(state) = &mut self.states[slot as usize] else { return };
+        let held = state.held.as_ref().map_or(0, |held| {
+            let evidence = held.episode.as_ref().map_or(0, |episode| episode.evidence.capacity());
+            size_of::<Held>() + evidence * size_of::<Evidence>()
+        });
+        let key = if state.key.spilled() { state.key.len() } else { 0 };
+        let bytes = held + key + self.waiting.bytes(state.waiting) + self.machine.heap_bytes(&state.machine);
+        self.heap_bytes = self.heap_bytes + bytes - state.heap_bytes as usize;
+        state.heap_bytes = bytes as u32;
+    }
+
+    /// Drops keys that would expire first until the rest fits, and tells what they had to tell.
+    pub(super) fn make_room(&mut self, context: &StepContext, out: &mut Found) {
+        let bound = self.bytes_max.saturating_add(self.bytes_max / 8);
+        while self.total_bytes() > bound
+            && let Some(mut bucket) = self.wheel.first_entry()
+        {
+            let id = *bucket.key();
+            let slot = bucket.get_mut().pop();
+            if bucket.get().is_empty() {
+                bucket.remove();
+            }
+            let Some(slot) = slot else { continue };
+            if self.states[slot as usize].as_ref().is_none_or(|state| state.bucket != id) {
+                continue;
+            }
+            self.settle(slot, Timestamp::MAX, context, out);
+            if let Some(state) = &mut self.states[slot as usize]
+                && let Some(cut) = state.take_episode_if(|_| true)
+            {
+                out.detections.push(cut.detection(self.rule, self.owner.tenant, &state.key, Phase::Closed));
+            }
+            self.remove(slot);
+            self.evicted += 1;
+        }
+    }
+
     /// Decides about a key without state.
     pub(super) fn admit(&mut self, hash: u64, key: &[u8], entry: &Entry) -> Admission {
         let room = self.room();
@@ -64,7 +115,7 @@ impl<M: Machine> Keyed<M> {
 
     fn room(&self) -> Room {
         let (used, eighth) = (self.total_bytes() + Keyed::<M>::KEY_BYTES, self.bytes_max / 8);
-        if used <= self.bytes_max - STATE_FOR_ADMITTED_EIGHTHS * eighth {
+        if used <= self.bytes_max - ADMITTED_STATE_EIGHTHS_MAX * eighth {
             Room::ForAll
         } else if used <= self.bytes_max {
             Room::ForAdmitted
