@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use tocsin_core::alert_id::AlertId;
-use tocsin_core::detection::{Detection, Phase};
+use tocsin_core::detection::{Clock, Detection, Phase};
 use tocsin_core::key;
 use tocsin_core::offset::Position;
 use tocsin_core::rule::{Level, RuleMeta};
@@ -171,7 +171,7 @@ impl AlertSource<'_> {
     #[must_use]
     pub fn id(&self) -> AlertId {
         let AlertSource { tenant, meta, detection } = self;
-        AlertId::derive(tenant, &meta.id, &meta.logic_hash, &detection.key, detection.t0)
+        AlertId::derive(tenant, &meta.id, &meta.logic_hash, &detection.key, detection.t0, detection.clock)
     }
 
     /// The position of the event that completed the condition.
@@ -258,6 +258,9 @@ impl AlertSource<'_> {
         }
         if detection.late {
             details["late"] = json!(true);
+        }
+        if detection.clock == Clock::Ingest {
+            details["clock"] = json!("ingest");
         }
         Claim {
             kind: meta.kind.clone(),

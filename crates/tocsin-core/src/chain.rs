@@ -63,6 +63,7 @@ pub(crate) fn append(
             rule: chain.rule,
             role: chain.role,
             late_behind: (entry.time <= watermark).then_some(watermark),
+            beyond: false,
             time: entry.time,
             ingest: entry.ingest(),
             position: entry.position,

@@ -62,4 +62,16 @@ pub struct Detection {
     pub late: bool,
     /// Whether a number in it is an estimate.
     pub approximate: bool,
+    /// The clock its window lay on.
+    pub clock: Clock,
+}
+
+/// What a window lies on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Clock {
+    /// The senders' times.
+    #[default]
+    Event,
+    /// When events were taken in: for keys whose events came back-dated.
+    Ingest,
 }

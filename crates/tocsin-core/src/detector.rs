@@ -34,6 +34,8 @@ pub enum Emission {
 pub struct StepContext {
     /// The tenant's watermark after this step: no event at or before it is still expected.
     pub watermark: Timestamp,
+    /// When the last batch or tick was taken in; [`Timestamp::MIN`] in scans.
+    pub now: Timestamp,
     /// How far behind the watermark an event may still add or revise.
     pub grace: Span,
     /// When detections are handed out.
@@ -95,6 +97,11 @@ pub struct SnapshotError(pub String);
 pub trait Detector: Send + Sync {
     /// Fresh state of one owner for one shard.
     fn shard(&self, owner: Owner) -> Box<dyn DetectorShard>;
+
+    /// Whether events too late for any window in event time count on ingest time.
+    fn counts_on_ingest(&self) -> bool {
+        false
+    }
 }
 
 /// The state of one rule in one shard.

@@ -64,6 +64,8 @@ pub struct Correlator {
     shards: Vec<Shard>,
     routed: Vec<Vec<u32>>,
     rule_hashes: Vec<u64>,
+    /// When the last batch or tick was taken in.
+    now: Timestamp,
     /// The highest level of any rule.
     levels: u8,
     hasher: ValueHasher,
@@ -112,6 +114,7 @@ impl Correlator {
         Correlator {
             levels: plan.rules.iter().map(|rule| rule.level).max().unwrap_or(0),
             hasher: ValueHasher::new(plan.seed),
+            now: Timestamp::MIN,
             plan,
             rule_hashes,
             config,
@@ -142,6 +145,7 @@ impl Correlator {
         let (tenant, partition) = (batch.raw.tenant, batch.raw.partition);
         let mut output = Output::default();
         let lateness = self.config.lateness;
+        self.now = self.now.max(batch.raw.ingest.unwrap_or(Timestamp::MIN));
         let mut clock = self.watermarks(tenant).clock(partition, lateness, batch.raw.ingest);
         let signals = self.place_all(batch, &mut clock, &mut output);
         let watermark = clock.observe(batch.newest);
@@ -258,6 +262,7 @@ impl Correlator {
     /// the same. `now` is journalled, so that this happens again in the same way.
     pub fn pass(&mut self, now: Timestamp) -> Output {
         let mut output = Output::default();
+        self.now = self.now.max(now);
         let (idle, lateness) = (self.config.idle, self.config.lateness);
         for index in 0..self.tenants.len() {
             if let Some(watermark) = self.tenants[index].pass(now, idle, lateness) {
@@ -316,12 +321,13 @@ impl Correlator {
         let first = Times::of(&batch.raw, self.config.latest).first;
         let mut signals = Signals {
             tenant: batch.raw.tenant,
+            live: batch.raw.ingest.is_some() && !batch.raw.backfill,
             list: Vec::with_capacity(batch.signals.len()),
             keys: std::mem::take(&mut batch.keys),
         };
         let mut dropped = None;
         for unplaced in std::mem::take(&mut batch.signals) {
-            match self.place(batch.raw.tenant, clock, first, unplaced) {
+            match self.place(&signals, clock, first, unplaced) {
                 Some(signal) => signals.list.push(signal),
                 None => {
                     let again = dropped.replace(unplaced.signal.position) == Some(unplaced.signal.position);
@@ -335,7 +341,7 @@ impl Correlator {
     /// Gives a signal its time and tells whether it is late; `None` when it is too late to count.
     fn place(
         &self,
-        tenant: TenantId,
+        among: &Signals,
         clock: &mut PartitionClock,
         first: Timestamp,
         unplaced: Unplaced,
@@ -343,9 +349,10 @@ impl Correlator {
         let reached = clock.observe(unplaced.newest_in_batch);
         let watermark = match self.plan.rules[unplaced.signal.rule.index()].level {
             0 => reached,
-            level => {
-                self.tenants.get(tenant.0 as usize).map_or(Timestamp::MIN, |marks| marks.of_level(level))
-            }
+            level => self
+                .tenants
+                .get(among.tenant.0 as usize)
+                .map_or(Timestamp::MIN, |marks| marks.of_level(level)),
         };
         let mut signal = unplaced.signal;
         let newest = if clock.newest() == Timestamp::MIN { first } else { clock.newest() };
@@ -357,10 +364,13 @@ impl Correlator {
         }
         if signal.time <= watermark {
             signal.late_behind = Some(watermark);
-            // A stateless rule needs no window: its match counts however late it comes.
-            let needs_window = self.plan.meta(signal.rule).window.is_some();
-            if needs_window && signal.time < watermark.minus(self.config.grace) {
-                return None;
+            // A stateless rule needs no window: its match counts however late it comes. What comes too
+            // late for every other still counts by when it came, where that says something.
+            let rule = &self.plan.rules[signal.rule.index()];
+            if rule.meta.window.is_some() && signal.time < watermark.minus(self.config.grace) {
+                let counts = rule.detector.as_ref().is_some_and(|detector| detector.counts_on_ingest());
+                signal.beyond = true;
+                return Some(signal).filter(|_| among.live && counts);
             }
         }
         Some(signal)
@@ -382,7 +392,8 @@ impl Correlator {
 
     fn context(&self, watermark: Timestamp) -> StepContext {
         let bytes_max = self.config.state_bytes_max / SHARDS;
-        StepContext { watermark, grace: self.config.grace, emission: self.config.emission, bytes_max }
+        let (now, grace, emission) = (self.now, self.config.grace, self.config.emission);
+        StepContext { watermark, now, grace, emission, bytes_max }
     }
 
     fn watermarks(&mut self, tenant: TenantId) -> &mut Watermarks {

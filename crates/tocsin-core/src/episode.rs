@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::batch::TenantId;
-use crate::detection::{Detection, Evidence, Phase};
+use crate::detection::{Clock, Detection, Evidence, Phase};
 use crate::limits::EVIDENCE_IDS_MAX;
 use crate::machine::Entry;
 use crate::matcher::RuleIdx;
@@ -23,6 +23,7 @@ pub(crate) struct Episode {
     pub(crate) evidence: Vec<Evidence>,
     pub(crate) late: bool,
     pub(crate) approximate: bool,
+    pub(crate) clock: Clock,
     pub(crate) changed: bool,
 }
 
@@ -52,6 +53,7 @@ impl Episode {
             evidence: Vec::new(),
             late: false,
             approximate: false,
+            clock: Clock::Event,
             changed: true,
         };
         episode.extend(entries);
@@ -86,6 +88,7 @@ impl Episode {
             evidence: self.evidence,
             late: self.late,
             approximate: self.approximate,
+            clock: self.clock,
         }
     }
 }

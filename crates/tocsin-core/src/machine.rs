@@ -63,6 +63,7 @@ impl Entry {
             rule,
             role: 0,
             late_behind,
+            beyond: false,
             time: self.time,
             ingest: self.ingest(),
             position: self.position,
@@ -71,6 +72,12 @@ impl Entry {
             key_start,
             key_len,
         }
+    }
+
+    /// The same entry at the time it was taken in.
+    #[must_use]
+    pub fn on_ingest(&self) -> Entry {
+        Entry { time: self.ingest(), delay: DelayMs::default(), ..*self }
     }
 
     /// When it was taken in, to the millisecond.
@@ -161,6 +168,15 @@ pub trait Machine: Send + Sync + 'static {
     fn window(&self) -> Span {
         Span::seconds(3_600)
     }
+
+    /// Whether events of a key that came back-dated count on ingest time too. Then
+    /// [`Machine::kept`] says which were there before.
+    fn counts_on_ingest(&self) -> bool {
+        false
+    }
+
+    /// Appends the entries it remembers.
+    fn kept(&self, _state: &Self::State, _out: &mut Vec<Entry>) {}
 
     /// Whether what it says now is an estimate.
     fn is_approximate(&self, _state: &Self::State) -> bool {

@@ -155,6 +155,7 @@ impl MatchStage {
                     rule: route.rule,
                     role: route.role,
                     late_behind: None,
+                    beyond: false,
                     time: event.time,
                     ingest: batch.raw.ingest.unwrap_or(Timestamp::MIN),
                     position: batch.raw.position(event.record),

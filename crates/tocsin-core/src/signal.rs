@@ -18,6 +18,8 @@ pub struct Signal {
     pub role: Role,
     /// Whether it came behind the watermark, and how far that was then.
     pub late_behind: Option<Timestamp>,
+    /// Whether it came so far behind that no window in event time holds it any more.
+    pub beyond: bool,
     /// Event time.
     pub time: Timestamp,
     /// When the event was taken in.
@@ -39,6 +41,8 @@ pub struct Signal {
 pub struct Signals {
     /// Whose signals these are.
     pub tenant: TenantId,
+    /// Whether they were taken in as they happened, so that their ingest time says something.
+    pub live: bool,
     /// The signals, in order of (position, rule).
     pub list: Vec<Signal>,
     /// The keys' bytes.

@@ -98,6 +98,12 @@ impl Window {
         *self = Window::default();
     }
 
+    /// The entries.
+    #[must_use]
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
     /// Weight of all entries.
     #[must_use]
     pub fn weight(&self) -> u64 {

@@ -16,6 +16,10 @@ struct KeyedDetector<M> {
 }
 
 impl<M: Machine> Detector for KeyedDetector<M> {
+    fn counts_on_ingest(&self) -> bool {
+        self.machine.counts_on_ingest()
+    }
+
     fn shard(&self, owner: Owner) -> Box<dyn DetectorShard> {
         Box::new(Keyed::new(Arc::clone(&self.machine), owner, self.rule, self.episode))
     }

@@ -44,6 +44,11 @@ fn millionths(entry: &Entry) -> i128 {
 }
 
 impl Samples {
+    /// Appends the entries.
+    pub fn append_to(&self, out: &mut Vec<Entry>) {
+        out.extend(&self.entries);
+    }
+
     /// Bytes it takes beyond its own size, about.
     pub fn heap_bytes(&self) -> usize {
         self.entries.capacity() * size_of::<Entry>() + self.ranks.heap_bytes()

@@ -109,6 +109,14 @@ impl<M: Machine> Machine for Framed<M> {
         state.frame.map_or(Timestamp::MIN, |frame| self.frames.end(frame))
     }
 
+    fn counts_on_ingest(&self) -> bool {
+        self.machine.counts_on_ingest()
+    }
+
+    fn kept(&self, state: &Self::State, out: &mut Vec<Entry>) {
+        self.machine.kept(&state.inner, out);
+    }
+
     fn heap_bytes(&self, state: &Self::State) -> usize {
         self.machine.heap_bytes(&state.inner)
     }

@@ -9,6 +9,7 @@
 
 mod order;
 mod room;
+mod second;
 mod state;
 
 use std::collections::BTreeMap;
@@ -115,6 +116,9 @@ impl<M: Machine> Keyed<M> {
         if let Some(slot) = self.find(hash, key) {
             return Some(slot);
         }
+        if self.machine.needs_company(signal.role) && signal.beyond {
+            return None;
+        }
         if self.machine.needs_company(signal.role) && signal.late_behind.is_none() {
             self.evicted += self.orphans.push(hash, key, Entry::of(signal), self.passed);
             return None;
@@ -187,8 +191,14 @@ impl<M: Machine> Keyed<M> {
     }
 
     /// Takes in one signal of this rule, whose key has this slot.
-    fn absorb(&mut self, slot: u32, signal: &Signal, context: &StepContext, out: &mut Found) {
+    fn absorb(&mut self, slot: u32, signal: &Signal, live: bool, context: &StepContext, out: &mut Found) {
         let entry = Entry::of(signal);
+        if live && self.machine.counts_on_ingest() {
+            self.absorb_on_ingest(slot, signal);
+        }
+        if signal.beyond {
+            return;
+        }
         if let Some(watermark) = signal.late_behind {
             self.settle(slot, watermark, context, out);
             self.absorb_late(slot, &entry, context, out);
@@ -277,6 +287,7 @@ impl<M: Machine> Keyed<M> {
         if context.emission == Emission::Live {
             self.claim(slot, out);
         }
+        self.visit_second(slot, context, out);
         let Some(state) = &mut self.states[slot as usize] else { return };
         if context.emission == Emission::Live
             && let Some(episode) = state.episode_mut().filter(|episode| episode.changed)
@@ -287,6 +298,7 @@ impl<M: Machine> Keyed<M> {
         }
         let nothing_left = state.waiting == WaitingAt::NOWHERE
             && state.episode().is_none()
+            && state.second().is_none()
             && self.machine.expire(&mut state.machine, context.watermark);
         if nothing_left {
             self.remove(slot);
@@ -354,7 +366,12 @@ fn deadline<M: Machine>(
             |entry| entry.time,
         ),
     };
-    machine.due(&state.machine).map_or(next, |due| next.min(due))
+    let next = machine.due(&state.machine).map_or(next, |due| next.min(due));
+    match second::deadline(machine, state) {
+        Some(second) if next <= context.watermark => second,
+        Some(second) => next.min(second),
+        None => next,
+    }
 }
 
 /// The episode that would begin if no further event arrived.
@@ -400,7 +417,7 @@ impl<M: Machine> DetectorShard for Keyed<M> {
         let mut touched = std::mem::take(&mut self.touched);
         let found = std::mem::take(&mut self.found);
         for (index, slot) in found.iter().zip(&touched) {
-            self.absorb(*slot, &signals.list[*index as usize], context, out);
+            self.absorb(*slot, &signals.list[*index as usize], signals.live, context, out);
         }
         self.found = found;
         touched.sort_unstable();
@@ -436,7 +453,7 @@ impl<M: Machine> DetectorShard for Keyed<M> {
 
     fn restore(&mut self, bytes: &[u8]) -> Result<(), SnapshotError> {
         type Counted = (u64, u64, Option<Box<Sketch>>);
-        type Restored<S> = (Counted, Vec<Saved<Key, Entries, S, Option<Box<Held>>>>, Orphans);
+        type Restored<S> = (Counted, Vec<Saved<Key, Entries, S, Option<Box<Held<S>>>>>, Orphans);
         let (counted, states, orphans): Restored<M::State> =
             postcard::from_bytes(bytes).map_err(|error| SnapshotError(error.to_string()))?;
         (self.evicted, self.sketched, self.sketch) = counted;

@@ -52,7 +52,7 @@ impl<M: Machine> Keyed<M> {
         let Some(state) = &mut self.states[slot as usize] else { return };
         let held = state.held.as_ref().map_or(0, |held| {
             let evidence = held.episode.as_ref().map_or(0, |episode| episode.evidence.capacity());
-            size_of::<Held>() + evidence * size_of::<Evidence>()
+            size_of::<Held<M::State>>() + evidence * size_of::<Evidence>()
         });
         let key = if state.key.spilled() { state.key.len() } else { 0 };
         let bytes = held + key + self.waiting.bytes(state.waiting) + self.machine.heap_bytes(&state.machine);
@@ -76,6 +76,7 @@ impl<M: Machine> Keyed<M> {
                 continue;
             }
             self.settle(slot, Timestamp::MAX, context, out);
+            self.visit_second(slot, &StepContext { now: Timestamp::MAX, ..*context }, out);
             if let Some(state) = &mut self.states[slot as usize]
                 && let Some(cut) = state.take_episode_if(|_| true)
             {

@@ -18,7 +18,7 @@ pub(super) struct KeyState<S> {
     pub key: Key,
     pub machine: S,
     /// Boxed: most keys never have any of it.
-    pub held: Option<Box<Held>>,
+    pub held: Option<Box<Held<S>>>,
     /// Where its waiting entries lie.
     pub waiting: WaitingAt,
     /// Bucket of the wheel this key stands in.
@@ -28,10 +28,24 @@ pub(super) struct KeyState<S> {
 }
 
 /// What a key has told or is about to tell.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(super) struct Held {
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Held<S> {
     pub episode: Option<Episode>,
     pub claim: Option<Claim>,
+    pub second: Option<Second<S>>,
+}
+
+/// The key's events once more, by when they were taken in.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Second<S> {
+    pub machine: S,
+    pub episode: Option<Episode>,
+}
+
+impl<S> Default for Held<S> {
+    fn default() -> Held<S> {
+        Held { episode: None, claim: None, second: None }
+    }
 }
 
 impl<S> KeyState<S> {
@@ -60,6 +74,21 @@ impl<S> KeyState<S> {
         self.tidy();
     }
 
+    pub fn second(&self) -> Option<&Second<S>> {
+        self.held.as_ref()?.second.as_ref()
+    }
+
+    pub fn second_mut(&mut self) -> Option<&mut Second<S>> {
+        self.held.as_mut()?.second.as_mut()
+    }
+
+    pub fn set_second(&mut self, second: Option<Second<S>>) {
+        if second.is_some() || self.held.is_some() {
+            self.held.get_or_insert_default().second = second;
+        }
+        self.tidy();
+    }
+
     /// Takes the episode out if it is of that kind.
     pub fn take_episode_if(&mut self, is: impl FnOnce(&Episode) -> bool) -> Option<Episode> {
         let taken = self.held.as_mut()?.episode.take_if(|episode| is(episode));
@@ -68,7 +97,8 @@ impl<S> KeyState<S> {
     }
 
     fn tidy(&mut self) {
-        if self.held.as_ref().is_some_and(|held| held.episode.is_none() && held.claim.is_none()) {
+        let empty = |held: &Held<S>| held.episode.is_none() && held.claim.is_none() && held.second.is_none();
+        if self.held.as_deref().is_some_and(empty) {
             self.held = None;
         }
     }

@@ -105,6 +105,14 @@ impl Machine for Consecutive {
         }
     }
 
+    fn counts_on_ingest(&self) -> bool {
+        true
+    }
+
+    fn kept(&self, run: &Run, out: &mut Vec<Entry>) {
+        out.extend_from_slice(run.window.entries());
+    }
+
     fn heap_bytes(&self, run: &Run) -> usize {
         run.window.heap_bytes()
     }

@@ -75,6 +75,14 @@ impl Machine for EventCount {
         window.begin_at(entry, weight);
     }
 
+    fn counts_on_ingest(&self) -> bool {
+        true
+    }
+
+    fn kept(&self, window: &Window, out: &mut Vec<Entry>) {
+        out.extend_from_slice(window.entries());
+    }
+
     fn heap_bytes(&self, window: &Window) -> usize {
         window.heap_bytes()
     }

@@ -122,6 +122,14 @@ impl Machine for LeakyBucket {
         bucket.estimated = true;
     }
 
+    fn counts_on_ingest(&self) -> bool {
+        true
+    }
+
+    fn kept(&self, bucket: &Bucket, out: &mut Vec<Entry>) {
+        out.extend_from_slice(&bucket.entries);
+    }
+
     fn heap_bytes(&self, bucket: &Bucket) -> usize {
         bucket.entries.capacity() * size_of::<Entry>()
     }

@@ -136,6 +136,14 @@ impl Machine for Temporal {
         state.last.last().map_or(Timestamp::MIN, |last| last.time.plus(self.timespan))
     }
 
+    fn counts_on_ingest(&self) -> bool {
+        true
+    }
+
+    fn kept(&self, state: &Seen, out: &mut Vec<Entry>) {
+        out.extend_from_slice(&state.last);
+    }
+
     fn heap_bytes(&self, state: &Seen) -> usize {
         if state.last.spilled() { state.last.capacity() * size_of::<Entry>() } else { 0 }
     }
@@ -208,6 +216,14 @@ impl Machine for Ordered {
 
     fn needs_company(&self, role: u8) -> bool {
         usize::from(role) + 1 < self.length
+    }
+
+    fn counts_on_ingest(&self) -> bool {
+        true
+    }
+
+    fn kept(&self, state: &Runs, out: &mut Vec<Entry>) {
+        out.extend(state.by_length.iter().flatten());
     }
 
     fn heap_bytes(&self, state: &Runs) -> usize {

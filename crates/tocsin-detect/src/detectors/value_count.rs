@@ -105,6 +105,14 @@ impl Machine for ValueCount {
         state.estimated_until = Some(entry.time.plus(self.timespan));
     }
 
+    fn counts_on_ingest(&self) -> bool {
+        true
+    }
+
+    fn kept(&self, state: &Values, out: &mut Vec<Entry>) {
+        out.extend(state.seen.iter());
+    }
+
     fn heap_bytes(&self, state: &Values) -> usize {
         state.seen.heap_bytes()
     }

@@ -96,6 +96,14 @@ impl Machine for Values {
         state.samples.newest().map_or(Timestamp::MIN, |newest| newest.time.plus(self.timespan))
     }
 
+    fn counts_on_ingest(&self) -> bool {
+        true
+    }
+
+    fn kept(&self, state: &State, out: &mut Vec<Entry>) {
+        state.samples.append_to(out);
+    }
+
     fn heap_bytes(&self, state: &State) -> usize {
         state.samples.heap_bytes()
     }

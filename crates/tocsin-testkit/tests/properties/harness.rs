@@ -188,7 +188,13 @@ impl World {
         Worker { decoder: Box::new(decoder), matching }
     }
 
-    fn correlator(&self, told: &[Told], live: bool) -> Correlator {
+    /// Whether a detection is of the rule of this name.
+    pub fn is_rule(&self, found: &Detection, name: &str) -> bool {
+        self.loaded.plan.meta(found.rule).name.as_deref() == Some(name)
+    }
+
+    /// A correlator that waits for the partitions of these events.
+    pub fn correlator(&self, told: &[Told], live: bool) -> Correlator {
         let mut correlator = Correlator::new(Arc::clone(&self.loaded.plan), World::config(live));
         for one in told {
             correlator.expect(TenantId::default(), PartitionId(one.partition));
@@ -242,7 +248,7 @@ impl World {
         let millis = |time: Timestamp| time.0 / 1_000_000 - START_MS;
         let mut found: Vec<_> = detections
             .iter()
-            .filter(|found| self.loaded.plan.meta(found.rule).name.as_deref() == Some("five"))
+            .filter(|found| self.is_rule(found, "five"))
             .map(|found| {
                 let address = std::str::from_utf8(&found.key[2..]).unwrap().rsplit('.').next().unwrap();
                 let address = address.parse().unwrap();
@@ -345,6 +351,14 @@ pub fn batches(told: &[Told], cut: usize, kept: &mut Kept) -> Vec<RawBatch> {
         }
     }
     out
+}
+
+/// A batch of one event that begins at this offset.
+pub fn record_batch(told: &Told, from: u64) -> RawBatch {
+    let bytes = told.record().into_bytes();
+    let records = vec![RecordSpan { start: 0, len: bytes.len() as u32 }];
+    let offsets = OffsetRange { from, to: from + bytes.len() as u64 };
+    RawBatch { offsets, bytes, records, ..RawBatch::default() }
 }
 
 /// Canonical JSON: keys sorted, without what depends on place and arrival.

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up should stop")]
 #![allow(clippy::disallowed_methods, reason = "tests may use threads through the pool")]
 
+mod backdated;
 mod harness;
 mod live;
 mod oracle;

@@ -1,0 +1,107 @@
+//! The second window of keys whose events came back-dated: the same condition over the times at which
+//! events were taken in, which no sender chooses. Whatever times an attacker writes on his events, he
+//! is counted on one of the two clocks.
+
+use crate::detection::{Clock, Phase};
+use crate::detector::{Emission, Found, StepContext};
+use crate::episode::Episode;
+use crate::machine::{Contributing, Entry, Machine};
+use crate::signal::Signal;
+use crate::time::Timestamp;
+
+use super::Keyed;
+use super::state::{KeyState, Second};
+
+impl<M: Machine> Keyed<M> {
+    /// Counts an event on ingest time if its key had one that came late, this one included.
+    pub(super) fn absorb_on_ingest(&mut self, slot: u32, signal: &Signal) {
+        let Some(state) = &mut self.states[slot as usize] else { return };
+        if state.second().is_none() {
+            if signal.late_behind.is_none() {
+                return;
+            }
+            let mut kept = Vec::new();
+            self.machine.kept(&state.machine, &mut kept);
+            kept.extend(self.waiting.of(state.waiting).iter().copied());
+            let mut machine = M::State::default();
+            let mut kept: Vec<Entry> = kept.iter().map(Entry::on_ingest).collect();
+            kept.sort_unstable();
+            kept.dedup();
+            for entry in &kept {
+                self.machine.advance(&mut machine, entry);
+            }
+            state.set_second(Some(Second { machine, episode: None }));
+        }
+        let entry = Entry::of(signal);
+        self.scratch.clear();
+        advance(&*self.machine, state, &entry, signal.beyond, self.length, &mut self.scratch);
+    }
+
+    /// Tells what changed on ingest time, and forgets what is over.
+    pub(super) fn visit_second(&mut self, slot: u32, context: &StepContext, out: &mut Found) {
+        let Some(state) = &mut self.states[slot as usize] else { return };
+        let key = state.key.clone();
+        let Some(second) = state.second_mut() else { return };
+        let (rule, tenant) = (self.rule, self.owner.tenant);
+        let now = context.now.max(context.watermark);
+        if let Some(ended) = second.episode.take_if(|episode| now >= episode.end) {
+            out.detections.push(ended.detection(rule, tenant, &key, Phase::Closed));
+        }
+        if let Some(episode) = second.episode.as_mut().filter(|episode| episode.changed)
+            && context.emission == Emission::Live
+        {
+            episode.changed = false;
+            out.detections.push(episode.clone().detection(rule, tenant, &key, Phase::Open));
+        }
+        if second.episode.is_none() && self.machine.expire(&mut second.machine, now) {
+            state.set_second(None);
+        }
+    }
+}
+
+/// Takes in an event at the time it came. An episode that is open already, on either clock, absorbs
+/// what it adds.
+fn advance<M: Machine>(
+    machine: &M,
+    state: &mut KeyState<M::State>,
+    entry: &Entry,
+    beyond: bool,
+    length: crate::time::Span,
+    contributing: &mut Vec<Entry>,
+) {
+    let on_ingest = entry.on_ingest();
+    let Some(second) = state.second_mut() else { return };
+    if !machine.advance(&mut second.machine, &on_ingest) {
+        return;
+    }
+    let in_window = machine.in_window(&second.machine);
+    let goes_on = second.episode.as_ref().is_some_and(|episode| on_ingest.time < episode.end);
+    let which = if goes_on { Contributing::Fresh } else { Contributing::All };
+    machine.contributing(&mut second.machine, which, contributing);
+    if goes_on {
+        if let Some(episode) = &mut second.episode {
+            episode.extend(contributing);
+        }
+        return;
+    }
+    if let Some(episode) = state.episode_mut() {
+        if beyond {
+            episode.extend(&[*entry]);
+            episode.late = true;
+        }
+        return;
+    }
+    let mut opened = Episode::open(on_ingest.time, length, entry.position, in_window, contributing);
+    opened.clock = Clock::Ingest;
+    opened.late = true;
+    if let Some(second) = state.second_mut() {
+        second.episode = Some(opened);
+    }
+}
+
+/// When the second window of a key must be looked at again.
+pub(super) fn deadline<M: Machine>(machine: &M, state: &KeyState<M::State>) -> Option<Timestamp> {
+    let second = state.second()?;
+    let ended = second.episode.as_ref().map_or(Timestamp::MIN, |episode| episode.end);
+    Some(machine.lasts_until(&second.machine).max(ended))
+}
