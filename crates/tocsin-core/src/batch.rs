@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::field::{FieldId, FieldTable};
-use crate::offset::{OffsetRange, PartitionId, Position};
+use crate::offset::{OffsetRange, PartitionId, Position, SourceId};
 use crate::time::Timestamp;
 use crate::value::{Kind, Slot, Value, unescape};
 
@@ -32,6 +32,8 @@ pub struct RawBatch {
     pub tenant: TenantId,
     /// The input they came from.
     pub partition: PartitionId,
+    /// Who sent them, where several senders share a partition.
+    pub source: SourceId,
     /// The bytes they cover there.
     pub offsets: OffsetRange,
     /// When the records were taken in. `None` in scans: then an event's ingest time is the newest

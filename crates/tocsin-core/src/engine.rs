@@ -23,7 +23,7 @@ use crate::signal::{Signal, Signals};
 use crate::time::{Span, Timestamp};
 use crate::times::Times;
 use crate::value_hash::ValueHasher;
-use crate::watermark::{PartitionClock, Watermarks};
+use crate::watermark::{Patience, SourceClock, Watermarks};
 
 /// How the engine treats time.
 #[derive(Clone, Copy, Debug)]
@@ -144,13 +144,14 @@ impl Correlator {
     ) -> Output {
         let (tenant, partition) = (batch.raw.tenant, batch.raw.partition);
         let mut output = Output::default();
-        let lateness = self.config.lateness;
+        let source = (partition, batch.raw.source);
+        let patience = self.patience();
         self.now = self.now.max(batch.raw.ingest.unwrap_or(Timestamp::MIN));
-        let mut clock = self.watermarks(tenant).clock(partition, lateness, batch.raw.ingest);
+        let mut clock = self.watermarks(tenant).clock(source, patience, batch.raw.ingest);
         let signals = self.place_all(batch, &mut clock, &mut output);
         let watermark = clock.observe(batch.newest);
         let watermarks = self.watermarks(tenant);
-        watermarks.accept(partition, clock);
+        watermarks.accept(source, clock);
         let tick = watermarks.tick(watermark);
         let above = self.route(tenant, &signals);
         let context = self.context(watermark);
@@ -263,9 +264,9 @@ impl Correlator {
     pub fn pass(&mut self, now: Timestamp) -> Output {
         let mut output = Output::default();
         self.now = self.now.max(now);
-        let (idle, lateness) = (self.config.idle, self.config.lateness);
+        let patience = self.patience();
         for index in 0..self.tenants.len() {
-            if let Some(watermark) = self.tenants[index].pass(now, idle, lateness) {
+            if let Some(watermark) = self.tenants[index].pass(now, patience) {
                 output.detections.extend(self.tick(TenantId(index as u32), watermark));
             }
         }
@@ -312,12 +313,7 @@ impl Correlator {
         Ok(())
     }
 
-    fn place_all(
-        &self,
-        batch: &mut MatchedBatch,
-        clock: &mut PartitionClock,
-        output: &mut Output,
-    ) -> Signals {
+    fn place_all(&self, batch: &mut MatchedBatch, clock: &mut SourceClock, output: &mut Output) -> Signals {
         let first = Times::of(&batch.raw, self.config.latest).first;
         let mut signals = Signals {
             tenant: batch.raw.tenant,
@@ -342,7 +338,7 @@ impl Correlator {
     fn place(
         &self,
         among: &Signals,
-        clock: &mut PartitionClock,
+        clock: &mut SourceClock,
         first: Timestamp,
         unplaced: Unplaced,
     ) -> Option<Signal> {
@@ -394,6 +390,10 @@ impl Correlator {
         let bytes_max = self.config.state_bytes_max / SHARDS;
         let (now, grace, emission) = (self.now, self.config.grace, self.config.emission);
         StepContext { watermark, now, grace, emission, bytes_max }
+    }
+
+    fn patience(&self) -> Patience {
+        Patience { lateness: self.config.lateness, idle: self.config.idle }
     }
 
     fn watermarks(&mut self, tenant: TenantId) -> &mut Watermarks {

@@ -61,5 +61,9 @@ pub const ORPHANS_PER_RULE_MAX: usize = 16_384;
 /// Partitions (input files, connections) one engine follows at once.
 pub const PARTITIONS_MAX: usize = 16_384;
 
+/// Sources (API keys) of one tenant whose clocks are followed at once; beyond it the one that sent
+/// nothing for longest is forgotten, and counts as new when it sends again.
+pub const SOURCES_PER_TENANT_MAX: usize = 4_096;
+
 /// Weight of one record (`message repeated N times`). A larger claim is cut to this.
 pub const RECORD_WEIGHT_MAX: u32 = 1_000_000;

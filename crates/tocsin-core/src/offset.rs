@@ -10,6 +10,20 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct PartitionId(pub u16);
 
+/// Who sent what lies in a partition, where several do: an API key. Each has a clock of its own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct SourceId(pub u64);
+
+impl SourceId {
+    /// The id of a name, the same everywhere.
+    #[must_use]
+    pub fn of(name: &str) -> SourceId {
+        let mut first = [0; 8];
+        first.copy_from_slice(&blake3::hash(name.as_bytes()).as_bytes()[..8]);
+        SourceId(u64::from_le_bytes(first))
+    }
+}
+
 /// A record's partition and its byte offset there, packed so that it orders like the pair.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Position(u64);

@@ -4,7 +4,7 @@ use std::io;
 
 use tocsin_core::batch::{RawBatch, TenantId};
 use tocsin_core::limits::RECORD_BYTES_MAX;
-use tocsin_core::offset::{OffsetRange, PartitionId};
+use tocsin_core::offset::{OffsetRange, PartitionId, SourceId};
 use tocsin_core::time::Timestamp;
 use tocsin_decode::framing::{BYTE_ORDER_MARK, Framing, JsonCutter, cut_lines, line};
 
@@ -182,6 +182,7 @@ impl Cutter {
         tail.extend_from_slice(&self.pending[rest..]);
         self.pending.truncate(rest);
         let batch = RawBatch {
+            source: SourceId::default(),
             tenant: self.tenant,
             partition: self.partition,
             offsets: OffsetRange { from: self.offset, to: self.offset + rest as u64 },

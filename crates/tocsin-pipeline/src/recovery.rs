@@ -3,7 +3,7 @@
 
 use tocsin_core::batch::TenantId;
 use tocsin_core::decoder::Decoder;
-use tocsin_core::offset::PartitionId;
+use tocsin_core::offset::{PartitionId, SourceId};
 use tocsin_core::time::Timestamp;
 
 use crate::channel::Sender;
@@ -77,10 +77,11 @@ impl Recovery<'_> {
     fn accepted(&mut self, frame: Frame, recovered: &mut Recovered) -> Option<Accepted> {
         let body = match frame.body {
             FrameBody::Tick(now) => AcceptedBody::Tick(now),
-            FrameBody::Events { tenant, mut raw, requests, .. } => {
+            FrameBody::Events { tenant, source, mut raw, requests } => {
                 recovered.newest = recovered.newest.max(raw.ingest.unwrap_or(Timestamp::MIN));
                 raw.tenant = self.tenants.id(&tenant)?;
                 raw.partition = PartitionId::default();
+                raw.source = SourceId::of(&source);
                 AcceptedBody::Events { batch: Box::new(self.decoder.decode(raw)), requests }
             }
         };

@@ -10,7 +10,7 @@ use tocsin_core::decoder::Decoder;
 use tocsin_core::detection::Detection;
 use tocsin_core::detector::Emission;
 use tocsin_core::engine::{Correlator, EngineConfig, MatchStage};
-use tocsin_core::offset::PartitionId;
+use tocsin_core::offset::{PartitionId, SourceId};
 use tocsin_core::plan::Plan;
 use tocsin_core::time::Timestamp;
 use tocsin_decode::decoder::RecordDecoder;
@@ -83,8 +83,9 @@ impl Replay<'_> {
                 let detections = self.correlator.pass(now).detections;
                 self.hand_out(detections);
             }
-            FrameBody::Events { tenant, mut raw, .. } => {
+            FrameBody::Events { tenant, source, mut raw, .. } => {
                 raw.tenant = self.tenant(tenant);
+                raw.source = SourceId::of(&source);
                 self.summary.bytes += raw.bytes.len() as u64;
                 let mut matched = self.matching.step(self.decoder.decode(raw));
                 self.summary.events += matched.events;

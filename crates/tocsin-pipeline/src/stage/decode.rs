@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::RecvTimeoutError;
 use tocsin_core::batch::{EventBatch, Quarantined, RawBatch, Reason, RecordSpan, TenantId};
 use tocsin_core::decoder::Decoder;
+use tocsin_core::offset::SourceId;
 use tocsin_core::time::Timestamp;
 use tocsin_decode::framing::{JsonCutter, cut_lines, line, without_mark};
 use tokio::sync::oneshot;
@@ -132,6 +133,7 @@ impl Decode {
         let ingest = self.clock.now();
         let raw = RawBatch {
             tenant: forming.tenant,
+            source: SourceId::of(&forming.source),
             ingest: Some(ingest),
             backfill: self.source.backfill,
             reference: Some(self.source.as_of.unwrap_or(ingest)),

@@ -2,7 +2,7 @@
 //! they are written from where they are and a record's position is plain arithmetic.
 
 use tocsin_core::batch::{RawBatch, RecordSpan, TenantId};
-use tocsin_core::offset::{OffsetRange, PartitionId};
+use tocsin_core::offset::{OffsetRange, PartitionId, SourceId};
 use tocsin_core::time::Timestamp;
 use tocsin_pipeline::journal::{FrameBody, NewFrame, RequestMark};
 
@@ -213,6 +213,7 @@ impl<'a> Events<'a> {
         let raw = RawBatch {
             tenant: TenantId::default(),
             partition: PartitionId::default(),
+            source: SourceId::default(),
             offsets: OffsetRange { from: end.checked_sub(self.bytes.len() as u64)?, to: end },
             ingest: has(HAS_INGEST).then_some(Timestamp(self.ingest)),
             backfill: has(BACKFILL),
