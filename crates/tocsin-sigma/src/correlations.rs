@@ -14,6 +14,8 @@ pub(crate) struct Correlations {
     by_name: HashMap<String, Vec<usize>>,
     /// How many stand one upon the other, from 1; `None` for those in a ring or above one.
     depths: Vec<Option<usize>>,
+    /// The ring each is in; of its own number where it is in none.
+    rings: Vec<usize>,
 }
 
 /// What a correlation's reference leads to.
@@ -42,7 +44,9 @@ impl Correlations {
             let references = lists.into_iter().flatten().map(|(reference, _)| reference.clone());
             all.references.push(references.collect());
         }
-        all.depths = all.find_depths();
+        let above = all.above();
+        all.depths = all.find_depths(&above);
+        all.rings = all.find_rings(&above);
         all
     }
 
@@ -64,44 +68,73 @@ impl Correlations {
         if is_own(reference) {
             return Link::Itself;
         }
-        let below = self.by_name.get(reference).into_iter().flatten();
-        let depth = below.map(|index| self.depths[*index]).max_by_key(|depth| depth.unwrap_or(usize::MAX));
-        match depth.flatten() {
-            None if depth.is_some() && self.leads_to(reference, &is_own) => Link::Back,
-            Some(depth) if depth >= CHAIN_DEPTH_MAX => Link::TooDeep,
-            _ => Link::Onward,
+        let below = || self.by_name.get(reference).into_iter().flatten().copied();
+        let ring = |name: &str| self.by_name.get(name).into_iter().flatten().map(|index| self.rings[*index]);
+        let own: Vec<usize> = names(from).flat_map(ring).collect();
+        if below().any(|index| own.contains(&self.rings[index])) {
+            return Link::Back;
         }
+        let depth = below().filter_map(|index| self.depths[index]).max();
+        if depth.is_some_and(|depth| depth >= CHAIN_DEPTH_MAX) { Link::TooDeep } else { Link::Onward }
     }
 
-    fn leads_to(&self, reference: &str, is_own: &dyn Fn(&str) -> bool) -> bool {
-        let mut seen = vec![false; self.references.len()];
-        let mut open = vec![reference];
-        while let Some(reference) = open.pop() {
-            for index in self.by_name.get(reference).into_iter().flatten().copied() {
-                if std::mem::replace(&mut seen[index], true) {
-                    continue;
+    /// The rings: two are in one where each leads to the other (S. R. Kosaraju, 1978; M. Sharir,
+    /// 1981). Only those that have no depth can be in any.
+    fn find_rings(&self, above: &[Vec<usize>]) -> Vec<usize> {
+        let count = self.references.len();
+        let is_open = |index: &usize| self.depths[*index].is_none();
+        let below = |index: usize| {
+            let names = self.references[index].iter().filter_map(|name| self.by_name.get(name));
+            names.flatten().copied().filter(is_open).collect::<Vec<usize>>()
+        };
+        let mut finished = Vec::new();
+        let mut seen = vec![false; count];
+        for start in (0..count).filter(is_open) {
+            let mut path =
+                if std::mem::replace(&mut seen[start], true) { vec![] } else { vec![(start, below(start))] };
+            while let Some((index, open)) = path.last_mut() {
+                match open.pop() {
+                    Some(next) if !std::mem::replace(&mut seen[next], true) => path.push((next, below(next))),
+                    Some(_) => {}
+                    None => {
+                        finished.push(*index);
+                        path.pop();
+                    }
                 }
-                let further = self.references[index].iter().map(String::as_str);
-                if further.clone().any(is_own) {
-                    return true;
-                }
-                open.extend(further);
             }
         }
-        false
+        let mut rings: Vec<usize> = (0..count).collect();
+        let mut placed = vec![false; count];
+        for start in finished.into_iter().rev() {
+            let mut open = vec![start];
+            while let Some(index) = open.pop() {
+                if !std::mem::replace(&mut placed[index], true) {
+                    rings[index] = start;
+                    open.extend(
+                        above[index].iter().copied().filter(|index| is_open(index) && !placed[*index]),
+                    );
+                }
+            }
+        }
+        rings
     }
 
-    /// Takes away, again and again, those that refer to none that is left (A. B. Kahn, 1962).
-    fn find_depths(&self) -> Vec<Option<usize>> {
-        let count = self.references.len();
-        let mut above: Vec<Vec<usize>> = vec![Vec::new(); count];
-        let mut open = vec![0_usize; count];
+    /// Which refer to each.
+    fn above(&self) -> Vec<Vec<usize>> {
+        let mut above: Vec<Vec<usize>> = vec![Vec::new(); self.references.len()];
         for (index, references) in self.references.iter().enumerate() {
             for below in references.iter().filter_map(|name| self.by_name.get(name)).flatten() {
                 above[*below].push(index);
-                open[index] += 1;
             }
         }
+        above
+    }
+
+    /// Takes away, again and again, those that refer to none that is left (A. B. Kahn, 1962).
+    fn find_depths(&self, above: &[Vec<usize>]) -> Vec<Option<usize>> {
+        let count = self.references.len();
+        let mut open = vec![0_usize; count];
+        above.iter().flatten().for_each(|index| open[*index] += 1);
         let mut depths = vec![None; count];
         let mut reached = vec![1_usize; count];
         let mut ready: Vec<usize> = (0..count).filter(|index| open[*index] == 0).collect();

@@ -88,7 +88,7 @@ pub const MODIFIERS_MAX: usize = 16;
 pub const REGEX_TEXT_BYTES_MAX: usize = 32 << 10;
 
 /// Bytes that all expressions of one rule may take once compiled. A rule above it does not load.
-pub const REGEX_RULE_BYTES_MAX: usize = 24 << 20;
+pub const REGEX_RULE_BYTES_MAX: usize = 12 << 20;
 
 /// Bytes of all the values one value of a rule may become when its placeholders are replaced.
 pub const EXPANDED_BYTES_MAX: usize = 8 << 20;
@@ -98,3 +98,15 @@ pub const CORRELATION_RULES_MAX: usize = 4_096;
 
 /// Fields a correlation groups by or counts, and aliases it has. One with more does not load.
 pub const CORRELATION_FIELDS_MAX: usize = 64;
+
+/// Aliases of YAML told of in one document. At the last the document is given up.
+pub const YAML_ALIASES_MAX: usize = 20;
+
+/// Wildcards of one value. A value with more does not load: each takes thirty times its one byte.
+pub const WILDCARDS_MAX: usize = 4_096;
+
+/// Bytes of a value that lints look at. Longer ones are not looked at.
+pub const LINT_VALUE_BYTES_MAX: usize = 16 << 10;
+
+/// Rules told of that a filter names and does not apply to. Of more only the number is told.
+pub const FILTER_FINDINGS_MAX: usize = 16;

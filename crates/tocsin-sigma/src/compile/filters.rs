@@ -11,7 +11,7 @@ use hashbrown::HashMap;
 use super::{Compiler, Refused};
 use crate::ast::{Body, Document, Expr, Head, Place, Severity};
 use crate::condition::weight;
-use crate::limits::FILTERED_TESTS_MAX;
+use crate::limits::{FILTER_FINDINGS_MAX, FILTERED_TESTS_MAX};
 use crate::logsource::is_within;
 use crate::ruleset::AppliedFilter;
 
@@ -141,6 +141,7 @@ impl Compiler {
                 }
                 continue;
             };
+            let mut told = 0;
             for ((reference, place), met) in references.iter().zip(&entry.met) {
                 let (reason, hint) = match met {
                     Met::Rule => continue,
@@ -157,7 +158,14 @@ impl Compiler {
                         RULES_TOO,
                     ),
                 };
-                self.tell(&entry.document, *place, reason, hint);
+                told += 1;
+                if told <= FILTER_FINDINGS_MAX {
+                    self.tell(&entry.document, *place, reason, hint);
+                }
+            }
+            if let Some(more) = told.checked_sub(FILTER_FINDINGS_MAX + 1) {
+                let reason = format!("and {} more rules are named that it does not apply to", more + 1);
+                self.tell(&entry.document, filter.place, reason, RULES_TOO);
             }
         }
     }

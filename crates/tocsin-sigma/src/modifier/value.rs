@@ -4,6 +4,7 @@ use super::chain::{Chain, Family};
 use super::regex::{self, Flags};
 use super::{Fault, Modifier, encode, expand};
 use crate::ast::{Cidr, Ordering, Part, Pattern, Test};
+use crate::limits::WILDCARDS_MAX;
 use crate::local::Placeholders;
 use crate::yaml::{Kind, Node, Scalar};
 
@@ -151,6 +152,11 @@ fn text(chain: &Chain, scalar: &Scalar, placeholders: &Placeholders) -> Result<V
         return Err(Fault::new("null_value", "`null` is no keyword"));
     }
     let written = spelling(scalar)?;
+    if written.matches(['*', '?']).count() > WILDCARDS_MAX {
+        let reason = format!("the value has more than {WILDCARDS_MAX} wildcards");
+        return Err(Fault::new("too_many_wildcards", reason)
+            .hint("put a backslash before a `*` or `?` that is meant"));
+    }
     let patterns = if chain.has(Modifier::Expand) {
         expand::patterns(written, placeholders)?
     } else {
