@@ -7,11 +7,12 @@
 
 use std::collections::HashSet;
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 use tocsin_pipeline::plan::RuleFile;
+use tocsin_sigma::limits::FILE_BYTES_MAX;
 
 /// Folders nested deeper than this are not entered.
 const FOLDER_DEPTH_MAX: usize = 32;
@@ -51,7 +52,7 @@ pub fn read(paths: &[PathBuf]) -> Result<Found<RuleFile>, UnreadablePath> {
             if !seen.insert(canonical(&inner)) {
                 continue;
             }
-            match fs::read(&inner) {
+            match read_some(&inner) {
                 Ok(bytes) => {
                     files.push(RuleFile { text: String::from_utf8_lossy(&bytes).into_owned(), path: inner });
                 }
@@ -63,6 +64,13 @@ pub fn read(paths: &[PathBuf]) -> Result<Found<RuleFile>, UnreadablePath> {
     problems.sort_by(|a, b| a.path.cmp(&b.path));
     problems.dedup_by(|a, b| a.path == b.path);
     Ok(Found { items: files, problems })
+}
+
+/// The bytes of a file, no more of them than the parser needs to see that there are too many.
+fn read_some(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    fs::File::open(path)?.take(FILE_BYTES_MAX as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// The files with one of these endings under a path, in order of path; a path that is a file is

@@ -13,6 +13,7 @@ use tocsin_core::rule::RuleMeta;
 use tocsin_detect::registry::{self, Build, Value, build, every_match};
 use tocsin_sigma::ast::{Body, Diagnostic, Document, Place, Severity};
 use tocsin_sigma::compile::{ALERT_KEY_FIELDS, Options, compile};
+use tocsin_sigma::local::Local;
 use tocsin_sigma::ruleset::{Feed, Rule, RuleSet};
 
 /// A rule file as read.
@@ -35,12 +36,14 @@ pub struct Loaded {
 }
 
 /// How to load.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct LoadOptions {
     /// Whether rules match only events of their log source.
     pub gate: bool,
     /// Key of the hash tables that hold attacker-chosen strings.
     pub seed: u64,
+    /// What the house adds to the language of rules.
+    pub local: Arc<Local>,
 }
 
 /// Parses, compiles and plans rule files. What does not load is reported; the rest does.
@@ -49,7 +52,8 @@ pub fn load(files: &[RuleFile], options: LoadOptions) -> Loaded {
     let mut documents: Vec<Document> = Vec::new();
     let mut diagnostics = Vec::new();
     for file in files {
-        let (found, reported) = tocsin_sigma::parse(Arc::new(file.path.clone()), &file.text);
+        let (found, reported) =
+            tocsin_sigma::parse_with(Arc::new(file.path.clone()), &file.text, &options.local);
         documents.extend(found);
         diagnostics.extend(reported);
     }
@@ -166,7 +170,7 @@ fn set_levels(planned: &mut [PlannedRule]) {
 fn refused(document: &Document, reason: String) -> Diagnostic {
     let place = match &document.body {
         Body::Correlation(correlation) => correlation.place,
-        Body::Detection(_) => Place::default(),
+        Body::Detection(_) | Body::Filter(_) => Place::default(),
     };
     Diagnostic {
         file: Arc::clone(&document.head.file),

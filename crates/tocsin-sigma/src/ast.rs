@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use tocsin_core::correlation::Comparison;
+use tocsin_core::correlation::{Comparison, SeenLogic, Windowing};
 use tocsin_core::rule::Level;
 use tocsin_core::time::Span;
 
@@ -90,6 +90,32 @@ pub struct Head {
     pub tags: Vec<String>,
     /// Tocsin's own top-level key `tocsin`.
     pub extension: Extension,
+    /// `rsigma.exemplars`: example events with what the rule must say of them.
+    pub exemplars: Vec<Exemplar>,
+}
+
+/// An example that stands in a rule: events, and whether the rule is to be met.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exemplar {
+    /// Its `name`, or its number from 0.
+    pub name: String,
+    /// Where it stands.
+    pub place: Place,
+    /// `expect`: true for `match`, false for `no-match`.
+    pub matches: bool,
+    /// One event of a detection, or several in order of time of a correlation.
+    pub events: Vec<ExemplarEvent>,
+}
+
+/// One event of an [`Exemplar`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExemplarEvent {
+    /// How long after the first moment it happens.
+    pub offset: Span,
+    /// The event as one JSON object.
+    pub json: String,
+    /// Where it stands.
+    pub place: Place,
 }
 
 /// The custom top-level key `tocsin`: how the alert is worded. Every part is optional.
@@ -116,6 +142,8 @@ pub enum Body {
     Detection(Detection),
     /// `correlation`.
     Correlation(Correlation),
+    /// `filter`.
+    Filter(Filter),
 }
 
 /// A stateless rule.
@@ -123,10 +151,29 @@ pub enum Body {
 pub struct Detection {
     /// `logsource`.
     pub logsource: LogSource,
+    /// What an event must meet to be of the log source, or why none can be.
+    pub gate: Result<Expr, Unmapped>,
     /// The condition (several conditions are OR-ed), selections put in place.
     pub condition: Expr,
     /// The search identifiers by name, as written, for `explain`.
     pub selections: Vec<(String, Expr)>,
+}
+
+/// A log source no event can be of, in a sentence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unmapped(pub String);
+
+/// A filter: a condition that is added to rules of others.
+#[derive(Clone, Debug)]
+pub struct Filter {
+    /// Where `filter` stands.
+    pub place: Place,
+    /// `rules`: ids or names with their places; `None` for `any`.
+    pub rules: Option<Vec<(String, Place)>>,
+    /// `logsource`: the filter applies to rules whose log source is this or a part of it.
+    pub logsource: LogSource,
+    /// What events must meet besides the rule's condition.
+    pub condition: Expr,
 }
 
 /// `logsource`, lower case.
@@ -200,6 +247,9 @@ pub enum Test {
     Exists(bool),
     /// `lt`, `lte`, `gt`, `gte`.
     Compare(Ordering, f64),
+    /// `minute`, `hour`, `day`, `week`, `month`, `year`: that part of a time, in UTC, compared with
+    /// a number; `None` is equality.
+    DatePart(DatePart, Option<Ordering>, f64),
     /// `cidr`.
     Cidr(Cidr),
     /// `fieldref`: equals another field of the same event, with text ends left open.
@@ -226,6 +276,23 @@ pub enum Ordering {
     Gt,
     /// Greater or equal.
     Gte,
+}
+
+/// A part of a time, in UTC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DatePart {
+    /// 0 to 59.
+    Minute,
+    /// 0 to 23.
+    Hour,
+    /// Day of the month, 1 to 31.
+    Day,
+    /// Week of ISO 8601, 1 to 53.
+    Week,
+    /// 1 to 12.
+    Month,
+    /// For example 2026.
+    Year,
 }
 
 /// An address range.
@@ -275,12 +342,37 @@ pub struct Correlation {
     pub followed_by: Vec<(String, Place)>,
     /// `group-by`.
     pub group_by: Vec<String>,
+    /// Where `group-by` stands, or the correlation itself.
+    pub group_by_place: Place,
     /// `timespan`.
     pub timespan: Span,
+    /// `window` and `gap`: how windows lie on time.
+    pub windowing: Windowing,
     /// `condition`: operators with their numbers, all of which must hold.
     pub condition: Vec<(Comparison, f64)>,
+    /// `condition` as text: which of the rules must have been seen, by their index in `rules`.
+    pub seen: Option<SeenLogic>,
+    /// `field`: whose values are counted or added up; several make one value together.
+    pub fields: Vec<String>,
+    /// Where `field` stands, or the correlation itself.
+    pub fields_place: Place,
+    /// `percentile`, 0 to 100.
+    pub percentile: Option<f64>,
+    /// `leak` (type `leaky_bucket`): how long the bucket takes to lose one event.
+    pub leak: Option<Span>,
     /// `aliases`: alias → (rule, field) pairs.
-    pub aliases: Vec<(String, Vec<(String, String)>)>,
+    pub aliases: Vec<Alias>,
     /// `generate`: whether the base rules alert on their own as well.
     pub generate: bool,
+}
+
+/// A name that stands for another field in each rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alias {
+    /// The name.
+    pub name: String,
+    /// Where it stands.
+    pub place: Place,
+    /// (rule, field) pairs.
+    pub fields: Vec<(String, String)>,
 }

@@ -3,7 +3,7 @@
 use hashbrown::HashMap;
 use tocsin_core::field::FieldId;
 
-use crate::ast::{Cidr, Ordering, Pattern};
+use crate::ast::{Cidr, DatePart, Ordering, Pattern};
 
 /// Number of an atom within one program.
 pub type AtomId = u32;
@@ -25,6 +25,9 @@ pub enum AtomTest {
     Bool(bool),
     /// The value compares so with this number (bits of the f64).
     Compare(CompareOp, u64),
+    /// This part of the time the value tells compares so with this number (bits of the f64); `None`
+    /// is equality.
+    DatePart(DatePart, Option<CompareOp>, u64),
     /// The value is an address in this range.
     Cidr(Cidr),
     /// The value relates so to another field's.
@@ -51,6 +54,17 @@ pub enum CompareOp {
     Gt,
     /// Greater or equal.
     Gte,
+}
+
+impl From<CompareOp> for Ordering {
+    fn from(op: CompareOp) -> Ordering {
+        match op {
+            CompareOp::Lt => Ordering::Lt,
+            CompareOp::Lte => Ordering::Lte,
+            CompareOp::Gt => Ordering::Gt,
+            CompareOp::Gte => Ordering::Gte,
+        }
+    }
 }
 
 impl From<Ordering> for CompareOp {

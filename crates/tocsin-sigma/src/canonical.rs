@@ -3,7 +3,10 @@
 
 use std::fmt::Write as _;
 
+use tocsin_core::correlation::{CorrelationSpec, Windowing};
+
 use crate::ast::{Expr, Item, Part, Pattern, Test};
+use crate::ruleset::Feed;
 
 /// Appends the normalised text of a condition.
 pub fn write(expr: &Expr, out: &mut String) {
@@ -54,4 +57,49 @@ fn write_pattern(pattern: &Pattern, out: &mut String) {
             Part::Dash => out.push('-'),
         }
     }
+}
+
+/// The normalised text of what a correlation asks for. What it does not ask for is left out, so that
+/// a rule's state outlives what is added to the language.
+pub fn spec(spec: &CorrelationSpec, group_by: &[String]) -> String {
+    let CorrelationSpec {
+        kind,
+        timespan,
+        windowing,
+        condition,
+        seen,
+        references,
+        percentile,
+        leak,
+        followed,
+    } = spec;
+    let mut out = format!("{kind};{};{references};{group_by:?}", timespan.0);
+    for (comparison, number) in condition {
+        let _ = write!(out, ";{}{number:?}", comparison.as_str());
+    }
+    match windowing {
+        Windowing::Sliding => {}
+        Windowing::Tumbling => out.push_str(";tumbling"),
+        Windowing::Session { gap } => {
+            let _ = write!(out, ";session{}", gap.0);
+        }
+    }
+    if let Some(seen) = seen {
+        let _ = write!(out, ";{seen:?}");
+    }
+    if let Some(percentile) = percentile {
+        let _ = write!(out, ";percentile{percentile:?}");
+    }
+    if let Some(leak) = leak {
+        let _ = write!(out, ";leak{}", leak.0);
+    }
+    if *followed {
+        out.push_str(";followed");
+    }
+    out
+}
+
+/// Appends the normalised text of a rule that feeds a correlation.
+pub fn feed(feed: &Feed, logic_hash: &str, out: &mut String) {
+    let _ = write!(out, ";{}<{logic_hash}{:?}{:?}", feed.role, feed.key, feed.value);
 }

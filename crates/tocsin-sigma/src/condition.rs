@@ -8,9 +8,12 @@ mod token;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::ast::{Expr, Pattern};
+use crate::ast::{Expr, Part, Pattern, Test};
 use crate::finding::{Findings, advise};
-use crate::limits::{CONDITION_DEPTH_MAX, CONDITION_NODES_MAX, CONDITION_TESTS_MAX};
+use crate::limits::{
+    CONDITION_BYTES_MAX, CONDITION_CHARS_MAX, CONDITION_DEPTH_MAX, CONDITION_NODES_MAX, CONDITION_STEPS_MAX,
+    CONDITION_TESTS_MAX,
+};
 use crate::yaml::Node;
 
 use token::{Kind, Token};
@@ -19,6 +22,8 @@ use token::{Kind, Token};
 #[derive(Debug)]
 pub struct Names<'a> {
     selections: &'a [(String, Expr)],
+    /// What they are, for messages.
+    what: &'static str,
     used: BTreeSet<&'a str>,
 }
 
@@ -26,7 +31,13 @@ impl<'a> Names<'a> {
     /// None of them named yet.
     #[must_use]
     pub fn new(selections: &'a [(String, Expr)]) -> Names<'a> {
-        Names { selections, used: BTreeSet::new() }
+        Names { selections, what: "search identifier", used: BTreeSet::new() }
+    }
+
+    /// Names of something else than search identifiers, with what they are.
+    #[must_use]
+    pub fn of(selections: &'a [(String, Expr)], what: &'static str) -> Names<'a> {
+        Names { what, ..Names::new(selections) }
     }
 
     /// The identifiers no condition has named so far.
@@ -44,9 +55,14 @@ impl<'a> Names<'a> {
 /// a finding) if it is wrong.
 pub fn parse(findings: &mut Findings, names: &mut Names<'_>, node: &Node, source: &str) -> Option<Expr> {
     let text = node.text()?;
+    if text.len() > CONDITION_CHARS_MAX {
+        let reason = format!("the condition is longer than {CONDITION_CHARS_MAX} characters");
+        findings.error_with_hint(node.place, "condition_too_large", reason, "write several rules");
+        return None;
+    }
     let raw = source.get(node.source.clone()).unwrap_or_default();
     let tokens = token::cut(text, raw, node.place);
-    let mut parser = Parser { tokens: &tokens, at: 0, depth: 0, nodes: 0, tests: 0, names };
+    let mut parser = Parser { tokens: &tokens, at: 0, depth: 0, size: Size::default(), steps: 0, names };
     match parser.whole() {
         Ok(expr) => Some(expr),
         Err(fault) => {
@@ -72,8 +88,9 @@ struct Parser<'t, 'n, 's> {
     tokens: &'t [Token<'t>],
     at: usize,
     depth: usize,
-    nodes: usize,
-    tests: usize,
+    size: Size,
+    /// Characters compared so far to find names by pattern.
+    steps: usize,
     names: &'n mut Names<'s>,
 }
 
@@ -109,7 +126,7 @@ impl Parser<'_, '_, '_> {
     }
 
     fn negated(&mut self) -> Result<Expr, Fault> {
-        self.weigh(1, 0)?;
+        self.weigh(Size::node())?;
         self.depth += 1;
         if self.depth > CONDITION_DEPTH_MAX {
             let reason = format!("the condition is nested deeper than {CONDITION_DEPTH_MAX}");
@@ -136,9 +153,9 @@ impl Parser<'_, '_, '_> {
         let Some(word) = self.tokens.get(start).filter(|token| token.kind == Kind::Word) else {
             return Err(match self.tokens.get(start) {
                 Some(token) => {
-                    self.syntax(format!("`{}` stands where a search identifier should", token.text))
+                    self.syntax(format!("`{}` stands where a {} should", token.text, self.names.what))
                 }
-                None => self.syntax("the condition ends where a search identifier should stand"),
+                None => self.syntax(format!("the condition ends where a {} should stand", self.names.what)),
             });
         };
         let word = word.text;
@@ -157,7 +174,7 @@ impl Parser<'_, '_, '_> {
         }
         let known = self.names.list();
         let fault =
-            self.fault(start, "unknown_identifier", format!("no search identifier is called `{word}`"));
+            self.fault(start, "unknown_identifier", format!("no {} is called `{word}`", self.names.what));
         Err(Fault { hint: Some(advise(word, &known)), ..fault })
     }
 
@@ -177,6 +194,12 @@ impl Parser<'_, '_, '_> {
         self.at += 1;
         let pattern = if target.eq_ignore_ascii_case("them") { "*" } else { target };
         let glob = Pattern { cased: true, ..Pattern::parse(pattern) };
+        let characters: usize = self.names.selections.iter().map(|(name, _)| name.len() + 1).sum();
+        self.steps += pattern.len() * characters;
+        if self.steps > CONDITION_STEPS_MAX {
+            let reason = "the condition's patterns are too many for so many search identifiers";
+            return Err(self.fault(target_at, "condition_too_large", reason));
+        }
         let chosen: Vec<usize> = (0..self.names.selections.len())
             .filter(|index| {
                 let name = &self.names.selections[*index].0;
@@ -188,11 +211,11 @@ impl Parser<'_, '_, '_> {
             let fault = self.fault(
                 target_at,
                 "unknown_identifier",
-                format!("`{target}` matches no search identifier"),
+                format!("`{target}` matches no {}", self.names.what),
             );
             return Err(Fault { hint: Some(advise(target, &known)), ..fault });
         }
-        self.weigh(1, 0)?;
+        self.weigh(Size::node())?;
         let mut members = Vec::with_capacity(chosen.len());
         for index in chosen {
             members.push(self.put_in_place(target_at, index)?);
@@ -203,20 +226,20 @@ impl Parser<'_, '_, '_> {
     /// The expression of a search identifier under its name.
     fn put_in_place(&mut self, at: usize, index: usize) -> Result<Expr, Fault> {
         let (name, expr) = &self.names.selections[index];
-        let (nodes, tests) = weight(expr);
-        self.weigh(nodes + 1, tests).map_err(|fault| Fault { at, ..fault })?;
+        let size = weight(expr).and(Size::node());
+        self.weigh(size).map_err(|fault| Fault { at, ..fault })?;
         self.names.used.insert(name);
         Ok(Expr::Named(Arc::from(name.as_str()), Box::new(expr.clone())))
     }
 
     /// Counts what the expression grows by, before it grows.
-    fn weigh(&mut self, nodes: usize, tests: usize) -> Result<(), Fault> {
-        self.nodes += nodes;
-        self.tests += tests;
-        if self.nodes > CONDITION_NODES_MAX || self.tests > CONDITION_TESTS_MAX {
+    fn weigh(&mut self, more: Size) -> Result<(), Fault> {
+        self.size = self.size.and(more);
+        let Size { nodes, tests, bytes } = self.size;
+        if nodes > CONDITION_NODES_MAX || tests > CONDITION_TESTS_MAX || bytes > CONDITION_BYTES_MAX {
             let reason = format!(
-                "the condition has more than {CONDITION_NODES_MAX} parts or {CONDITION_TESTS_MAX} values \
-                 once its search identifiers are put in place"
+                "the condition has more than {CONDITION_NODES_MAX} parts, {CONDITION_TESTS_MAX} values or \
+                 {CONDITION_BYTES_MAX} bytes of them once its search identifiers are put in place"
             );
             return Err(self.fault(self.at, "condition_too_large", reason));
         }
@@ -260,19 +283,56 @@ pub(crate) fn join(mut members: Vec<Expr>, operator: impl FnOnce(Vec<Expr>) -> E
     }
 }
 
-/// Nodes and tests of an expression.
-fn weight(expr: &Expr) -> (usize, usize) {
+/// How large an expression is.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Size {
+    /// Its nodes.
+    pub nodes: usize,
+    /// Its tests.
+    pub tests: usize,
+    /// Bytes of the values of its tests.
+    pub bytes: usize,
+}
+
+impl Size {
+    fn node() -> Size {
+        Size { nodes: 1, ..Size::default() }
+    }
+
+    fn and(self, other: Size) -> Size {
+        Size {
+            nodes: self.nodes + other.nodes,
+            tests: self.tests + other.tests,
+            bytes: self.bytes + other.bytes,
+        }
+    }
+}
+
+/// The size of an expression.
+pub(crate) fn weight(expr: &Expr) -> Size {
     match expr {
-        Expr::And(members) | Expr::Or(members) => {
-            members.iter().map(weight).fold((1, 0), |(nodes, tests), (more_nodes, more_tests)| {
-                (nodes + more_nodes, tests + more_tests)
+        Expr::And(members) | Expr::Or(members) => members.iter().map(weight).fold(Size::node(), Size::and),
+        Expr::Not(inner) | Expr::Named(_, inner) => weight(inner).and(Size::node()),
+        Expr::Item(item) => {
+            let bytes = item.tests.iter().map(bytes).sum();
+            Size { nodes: 1, tests: item.tests.len(), bytes }
+        }
+    }
+}
+
+fn bytes(test: &Test) -> usize {
+    match test {
+        Test::Pattern(pattern) => pattern
+            .parts
+            .iter()
+            .map(|part| match part {
+                Part::Literal(text) => text.len(),
+                Part::Any | Part::One | Part::Dash => size_of::<Part>(),
             })
-        }
-        Expr::Not(inner) | Expr::Named(_, inner) => {
-            let (nodes, tests) = weight(inner);
-            (nodes + 1, tests)
-        }
-        Expr::Item(item) => (1, item.tests.len()),
+            .sum(),
+        Test::Regex { pattern, .. } => pattern.len(),
+        Test::Number(_, text) | Test::FieldRef { field: text, .. } => text.len(),
+        _ => 0,
     }
 }
 

@@ -15,7 +15,6 @@ use tocsin_core::matcher::RuleIdx;
 use tocsin_core::value::Value;
 
 use crate::ast::{Detection, Expr, Item, Ordering, Part, Pattern, Place, Test};
-use crate::logsource;
 use crate::predicate::parse_number;
 use crate::ruleset::Feed;
 use crate::whole_event;
@@ -118,17 +117,29 @@ pub struct Fed<'a> {
     /// The group key's fields, each with its first value in the event. An event without one of
     /// them is not counted.
     pub key: Vec<(String, Option<Value<'a>>)>,
+    /// The fields whose values count, in the same way.
+    pub value: Vec<(String, Option<Value<'a>>)>,
 }
 
-/// What an event means for the rules that feed a correlation.
+/// What an event means for the rules that feed a correlation. Of a correlation that feeds another,
+/// which `is_stateful` tells, the event itself says nothing.
 #[must_use]
-pub fn feeds<'a>(feeds: &[Feed], event: &EventValues<'_, 'a>) -> Vec<Fed<'a>> {
+pub fn feeds<'a>(
+    feeds: &[Feed],
+    is_stateful: &dyn Fn(RuleIdx) -> bool,
+    event: &EventValues<'_, 'a>,
+) -> Vec<Fed<'a>> {
     let value = |field: &String| {
         let first = (event.values)(field).into_iter().next();
         (field.clone(), first.filter(|value| value.as_text().is_some_and(|text| !text.is_empty())))
     };
-    let fed =
-        |feed: &Feed| Fed { rule: feed.rule, role: feed.role, key: feed.key.iter().map(value).collect() };
+    let fed = |feed: &Feed| {
+        let seen = |fields: &[String]| match is_stateful(feed.rule) {
+            true => Vec::new(),
+            false => fields.iter().map(value).collect(),
+        };
+        Fed { rule: feed.rule, role: feed.role, key: seen(&feed.key), value: seen(&feed.value) }
+    };
     feeds.iter().map(fed).collect()
 }
 
@@ -144,10 +155,11 @@ fn over<'a>(what: What<'a>, child: Node<'a>) -> Node<'a> {
 
 fn log_source<'a>(detection: &Detection, event: &EventValues<'_, 'a>) -> Node<'a> {
     let what = What::LogSource(words::log_source(&detection.logsource));
-    match logsource::gate(&detection.logsource) {
-        Ok(gate) => over(what, expression(&gate, event)),
+    match &detection.gate {
+        Ok(gate) => over(what, expression(gate, event)),
         Err(unmapped) => {
-            let reason = Node { what: What::Unmapped(unmapped.0), holds: false, children: Vec::new() };
+            let reason = unmapped.0.clone();
+            let reason = Node { what: What::Unmapped(reason), holds: false, children: Vec::new() };
             over(what, reason)
         }
     }
@@ -212,6 +224,7 @@ fn holds_for(test: &Test, text: &str) -> bool {
             Ordering::Gt => number > *limit,
             Ordering::Gte => number >= *limit,
         }),
+        Test::DatePart(part, ordering, number) => part.holds(text, *ordering, *number),
         Test::Cidr(range) => text.parse::<IpAddr>().is_ok_and(|address| range.contains(address)),
         Test::Regex { pattern, ignore_case, multi_line, dot_all } => {
             let flags = syntax::Config::new()

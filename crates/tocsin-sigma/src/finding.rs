@@ -9,20 +9,24 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::ast::{Diagnostic, Place, Severity};
-use crate::limits::FILE_DIAGNOSTICS_MAX;
+use crate::limits::{FILE_DIAGNOSTICS_MAX, FINDINGS_MAX, IDENTIFIER_CHARS_MAX, MESSAGE_CHARS_MAX};
 
 /// The findings about one document (or one file) so far.
 #[derive(Debug)]
 pub struct Findings {
     file: Arc<PathBuf>,
     list: Vec<Diagnostic>,
+    /// Whether there is an error, kept or not.
+    broken: bool,
+    /// How many were not kept.
+    more: usize,
 }
 
 impl Findings {
     /// An empty list for a file.
     #[must_use]
     pub fn new(file: Arc<PathBuf>) -> Findings {
-        Findings { file, list: Vec::new() }
+        Findings { file, list: Vec::new(), broken: false, more: 0 }
     }
 
     /// Adds an error: the document will not load.
@@ -82,13 +86,19 @@ impl Findings {
     /// Whether the document can load.
     #[must_use]
     pub fn has_errors(&self) -> bool {
-        self.list.iter().any(|finding| finding.severity == Severity::Error)
+        self.broken
     }
 
     /// The findings in the order of their places.
     #[must_use]
     pub fn into_list(mut self) -> Vec<Diagnostic> {
         self.list.sort_by_key(|finding| finding.place);
+        if self.more > 0 {
+            let severity = if self.broken { Severity::Error } else { Severity::Warning };
+            let place = self.list.last().map(|finding| finding.place).unwrap_or_default();
+            let (file, reason) = (self.file, format!("… and {} more", self.more));
+            self.list.push(Diagnostic { file, place, severity, code: "more", reason, hint: None });
+        }
         self.list
     }
 
@@ -100,8 +110,22 @@ impl Findings {
         reason: String,
         hint: Option<String>,
     ) {
+        self.broken |= severity == Severity::Error;
+        if self.list.len() >= FINDINGS_MAX {
+            self.more += 1;
+            return;
+        }
         let file = Arc::clone(&self.file);
+        let (reason, hint) = (short(reason), hint.map(short));
         self.list.push(Diagnostic { file, place, severity, code, reason, hint });
+    }
+}
+
+/// A message of a length people read.
+fn short(message: String) -> String {
+    match message.char_indices().nth(MESSAGE_CHARS_MAX) {
+        Some((end, _)) => format!("{}…", &message[..end]),
+        None => message,
     }
 }
 
@@ -145,6 +169,9 @@ pub fn advise(word: &str, known: &[&str]) -> String {
 /// The known word with the fewest edits, if they are few for a word of that length.
 fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     let length = word.chars().count();
+    if length > IDENTIFIER_CHARS_MAX {
+        return None;
+    }
     let allowed = (length / 3).max(1);
     known
         .iter()

@@ -9,12 +9,14 @@ mod canonical;
 pub mod compile;
 pub mod condition;
 mod correlations;
+pub mod date;
 pub mod explain;
 pub mod finding;
 pub mod fold;
 pub mod glob;
 pub mod limits;
 pub mod lint;
+pub mod local;
 pub mod logsource;
 pub mod matcher;
 mod memo;
@@ -30,4 +32,4 @@ pub mod yaml;
 #[cfg(test)]
 mod test_support;
 
-pub use parse::parse;
+pub use parse::{parse, parse_with};

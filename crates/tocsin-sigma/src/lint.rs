@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use crate::ast::{Diagnostic, Place};
 use crate::finding::Findings;
-use crate::limits::FILE_BYTES_MAX;
+use crate::limits::{FILE_BYTES_MAX, FILE_DOCUMENTS_MAX, LINT_VALUE_BYTES_MAX};
 use crate::parse::plain_text;
 use crate::yaml::{self, Data, Entry, Node, Scalar};
 
@@ -68,7 +68,8 @@ pub fn lint(file: &Arc<PathBuf>, text: &str, is_known: &dyn Fn(&str) -> bool) ->
         return diagnostics;
     }
     let text = plain_text(text);
-    for piece in yaml::split(&text) {
+    let pieces = yaml::split(&text);
+    for piece in pieces.into_iter().take(FILE_DOCUMENTS_MAX) {
         let mut unreadable = Findings::new(Arc::clone(file));
         let Some(root) = yaml::read(&mut unreadable, piece).filter(|_| !unreadable.has_errors()) else {
             continue;
@@ -144,7 +145,8 @@ fn line(entry: &Entry) -> ItemLine<'_> {
 }
 
 fn value(node: &Node) -> Option<Value<'_>> {
-    node.scalar().map(|scalar| Value { scalar, place: node.place })
+    let scalar = node.scalar().filter(|scalar| scalar.text.len() <= LINT_VALUE_BYTES_MAX)?;
+    Some(Value { scalar, place: node.place })
 }
 
 /// `1 of them` where there is only one.

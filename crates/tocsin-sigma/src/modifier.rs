@@ -7,11 +7,13 @@
 mod chain;
 pub mod cidr;
 pub mod encode;
+mod expand;
 pub mod regex;
 mod value;
 
-use crate::ast::{Expr, Item, Ordering, Place, Test};
+use crate::ast::{DatePart, Expr, Item, Ordering, Place, Test};
 use crate::finding::Findings;
+use crate::local::Placeholders;
 use crate::yaml::{Data, Entry, Node};
 
 use encode::Utf16;
@@ -38,7 +40,7 @@ enum Modifier {
     Cidr,
     FieldRef,
     Expand,
-    DatePart,
+    DatePart(DatePart),
 }
 
 /// Every modifier of the specification's appendix, and the longer names other tools use.
@@ -71,12 +73,12 @@ const MODIFIERS: &[(&str, Modifier)] = &[
     ("cidr", Modifier::Cidr),
     ("fieldref", Modifier::FieldRef),
     ("expand", Modifier::Expand),
-    ("minute", Modifier::DatePart),
-    ("hour", Modifier::DatePart),
-    ("day", Modifier::DatePart),
-    ("week", Modifier::DatePart),
-    ("month", Modifier::DatePart),
-    ("year", Modifier::DatePart),
+    ("minute", Modifier::DatePart(DatePart::Minute)),
+    ("hour", Modifier::DatePart(DatePart::Hour)),
+    ("day", Modifier::DatePart(DatePart::Day)),
+    ("week", Modifier::DatePart(DatePart::Week)),
+    ("month", Modifier::DatePart(DatePart::Month)),
+    ("year", Modifier::DatePart(DatePart::Year)),
 ];
 
 /// What is wrong with a value, before its place is known.
@@ -106,17 +108,18 @@ impl Fault {
 }
 
 /// Reads `field|modifiers: values`. `None` (and a finding) if any of it is wrong.
-pub fn item(findings: &mut Findings, entry: &Entry) -> Option<Expr> {
+pub fn item(findings: &mut Findings, entry: &Entry, placeholders: &Placeholders) -> Option<Expr> {
     let chain = chain::read(findings, &entry.key, entry.key_place)?;
     let nodes = values(findings, entry)?;
     let written = entry.key.clone();
-    assemble(findings, &chain, &nodes, written, entry.key_place)
+    assemble(findings, &chain, &nodes, Line { written, place: entry.key_place, placeholders })
 }
 
 /// Reads keywords, any of which must stand somewhere in the event.
 pub fn keywords(findings: &mut Findings, nodes: &[&Node], place: Place) -> Option<Expr> {
     let chain = chain::Chain::keywords();
-    assemble(findings, &chain, nodes, "keywords".to_owned(), place)
+    let placeholders = &Placeholders::default();
+    assemble(findings, &chain, nodes, Line { written: "keywords".to_owned(), place, placeholders })
 }
 
 /// The values of an item as a list.
@@ -159,18 +162,21 @@ fn values<'a>(findings: &mut Findings, entry: &'a Entry) -> Option<Vec<&'a Node>
     }
 }
 
-/// Applies the chain to each value and builds the expression of the whole line.
-fn assemble(
-    findings: &mut Findings,
-    chain: &chain::Chain,
-    nodes: &[&Node],
+/// What stands around the values of a line.
+struct Line<'a> {
+    /// `field|modifiers` as written.
     written: String,
     place: Place,
-) -> Option<Expr> {
+    placeholders: &'a Placeholders,
+}
+
+/// Applies the chain to each value and builds the expression of the whole line.
+fn assemble(findings: &mut Findings, chain: &chain::Chain, nodes: &[&Node], line: Line<'_>) -> Option<Expr> {
+    let Line { written, place, placeholders } = line;
     let mut tests_by_value: Vec<Vec<Test>> = Vec::with_capacity(nodes.len());
     let mut sound = true;
     for node in nodes {
-        match value::tests(chain, node) {
+        match value::tests(chain, node, placeholders) {
             Ok(tests) => tests_by_value.push(tests),
             Err(fault) => {
                 fault.report(findings, node.place);

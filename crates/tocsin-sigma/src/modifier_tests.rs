@@ -117,6 +117,48 @@ fn expressions_numbers_networks_and_references() {
 }
 
 #[test]
+fn parts_of_a_time() {
+    check("F|hour: 3", "F=hour.Eq(3)");
+    check("F|hour|gte: 22", "F=hour.Gte(22)");
+    check("F|hour|lt: [6, 7]", "F=hour.Lt(6) | hour.Lt(7)");
+    check("F|week: 53", "F=week.Eq(53)");
+    check("F|neq|day: 1", "(not F=day.Eq(1))");
+    check("F|minute|lte: 59", "F=minute.Lte(59)");
+    check("F|month: 12", "F=month.Eq(12)");
+    check("F|year|gt: 2025", "F=year.Gt(2025)");
+    refused("F|hour: '3'", "5:13 error date_value");
+    refused("F|hour: 24", "5:13 error date_value");
+    refused("F|hour: 1.5", "5:13 error date_value");
+    refused("F|month: [1, 0]", "5:18 error date_value");
+    refused("F|day|gt: x", "5:15 error date_value");
+}
+
+#[test]
+fn placeholders() {
+    let text = "admins: [root, 'adm*']\nnets: [10.0.0.0/8, 192.168.0.0/16]\nword: '[a-z]+'\n";
+    let (placeholders, _) = crate::local::Placeholders::read(&std::sync::Arc::default(), text);
+    let local = crate::local::Local { placeholders, ..Default::default() };
+    let check = |line: &str, expect: &str| {
+        let (documents, diagnostics) = crate::parse_with(std::sync::Arc::default(), &rule(line), &local);
+        let crate::ast::Body::Detection(detection) = &documents[0].body else { panic!("{diagnostics:?}") };
+        assert_eq!(show(&detection.condition).strip_prefix("s:"), Some(expect), "{line}");
+    };
+    check("F|expand: '%admins%'", "F=[<root>] | [<adm>*]");
+    check("F|contains|expand: '%admins%'", "F=[*<root>*] | [*<adm>*]");
+    check("F|expand|startswith: 'x%admins%'", "F=[<xroot>*] | [<xadm>*]");
+    check("F|expand|all: ['%admins%', b]", "(and F=[<root>] | [<adm>*] F=[<b>])");
+    check("F|cidr|expand: '%nets%'", "F=cidr(ffff0a000000/104) | cidr(ffffc0a80000/112)");
+    check("F|re|expand: '^%word%$'", "F=/^(?:[a-z]+)$/");
+    check("F|expand: plain", "F=[<plain>]");
+    check("F: '%admins%'", "F=[<%admins%>]");
+    check(r"F|expand: '\%admins\%'", "F=[<%admins%>]");
+    check("'|expand': '%admins%'", "ANY=[*<root>*] | [*<adm>*]");
+    refused("F|expand: '%admins%'", "5:15 error unknown_placeholder");
+    refused("F|re|expand: '%admins%'", "5:18 error unknown_placeholder");
+    refused("F|expand: ['x', '%a%']", "5:21 error unknown_placeholder");
+}
+
+#[test]
 fn keywords_stand_anywhere() {
     let keywords = |selection: &str| {
         let rule =
@@ -134,9 +176,14 @@ fn keywords_stand_anywhere() {
 fn chains_that_make_no_sense() {
     refused("F|startwith: a", "5:5 error unknown_modifier");
     refused("F|: a", "5:5 error unknown_modifier");
-    refused("F|expand: '%x%'", "5:5 error unsupported_modifier");
-    refused("F|hour: 3", "5:5 error unsupported_modifier");
-    refused("F|hour|gt: 3", "5:5 error unsupported_modifier");
+    refused("F|gt|hour: 3", "5:5 error modifier_order");
+    refused("F|hour|gt|lt: 3", "5:5 error modifier_order");
+    refused("F|hour|day: 3", "5:5 error modifier_order");
+    refused("F|hour|contains: 3", "5:5 error modifier_order");
+    refused("'|hour': 3", "5:5 error no_field");
+    refused("F|base64|expand: '%x%'", "5:5 error modifier_order");
+    refused("F|expand|re: '%x%'", "5:5 error modifier_order");
+    refused("F|exists|expand: true", "5:5 error modifier_order");
     refused("F|contains|re: a", "5:5 error modifier_order");
     refused("F|i: a", "5:5 error modifier_order");
     refused("F|re|base64: a", "5:5 error modifier_order");

@@ -4,27 +4,42 @@
 //! What refers to other rules (ids, names, field mapping) is checked where all rules are known.
 
 mod correlation;
+mod correlation_condition;
+mod correlation_kinds;
+mod correlation_time;
 mod detection;
+mod exemplars;
 mod extension;
-mod fields;
+pub(crate) mod fields;
+mod filter;
 mod head;
+mod lists;
 
 use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::ast::{Body, Diagnostic, Document, Place};
+use crate::ast::{Body, Diagnostic, Document, Head, Place};
 use crate::finding::Findings;
-use crate::limits::FILE_BYTES_MAX;
+use crate::limits::{FILE_BYTES_MAX, FILE_DOCUMENTS_MAX, FINDINGS_MAX};
+use crate::local::Local;
 use crate::yaml::{self, Data, Node, Piece};
+
+pub(crate) use correlation_kinds::is_sequence;
 
 /// Where a file begins.
 const FILE_START: Place = Place { line: 1, column: 1 };
 
 /// Reads a rule file: the documents that load, and the findings about all of them in the order of
-/// their places.
+/// their places. A placeholder has no values.
 #[must_use]
 pub fn parse(file: Arc<PathBuf>, text: &str) -> (Vec<Document>, Vec<Diagnostic>) {
+    parse_with(file, text, &Local::default())
+}
+
+/// Reads a rule file, as [`parse`], with what the house adds to the language.
+#[must_use]
+pub fn parse_with(file: Arc<PathBuf>, text: &str, local: &Local) -> (Vec<Document>, Vec<Diagnostic>) {
     let mut findings = Findings::new(Arc::clone(&file));
     if text.len() > FILE_BYTES_MAX {
         let reason = format!("the file is larger than {FILE_BYTES_MAX} bytes");
@@ -38,13 +53,20 @@ pub fn parse(file: Arc<PathBuf>, text: &str) -> (Vec<Document>, Vec<Diagnostic>)
         findings.warning(FILE_START, "no_document", "the file holds no document");
         return (Vec::new(), findings.into_list());
     }
+    if let Some(piece) = pieces.get(FILE_DOCUMENTS_MAX) {
+        let reason = format!("the file holds more than {FILE_DOCUMENTS_MAX} documents");
+        findings.error_with_hint(piece.place(0), "file_too_large", reason, "split it into several files");
+        return (Vec::new(), findings.into_list());
+    }
     let mut documents = Vec::new();
     let mut diagnostics = Vec::new();
     for piece in pieces {
         let mut findings = Findings::new(Arc::clone(&file));
-        let document = document(&mut findings, &file, piece);
+        let document = document(&mut findings, &file, piece, local);
         documents.extend(document.filter(|_| !findings.has_errors()));
-        diagnostics.extend(findings.into_list());
+        if diagnostics.len() < FINDINGS_MAX {
+            diagnostics.extend(findings.into_list());
+        }
     }
     (documents, diagnostics)
 }
@@ -67,7 +89,12 @@ enum Subject {
 const SUBJECTS: [(&str, Subject); 3] =
     [("detection", Subject::Detection), ("correlation", Subject::Correlation), ("filter", Subject::Filter)];
 
-fn document(findings: &mut Findings, file: &Arc<PathBuf>, piece: Piece<'_>) -> Option<Document> {
+fn document(
+    findings: &mut Findings,
+    file: &Arc<PathBuf>,
+    piece: Piece<'_>,
+    local: &Local,
+) -> Option<Document> {
     if let Some(at) = piece.text.find(char::REPLACEMENT_CHARACTER) {
         let place = piece.place(at);
         findings.error_with_hint(place, "invalid_utf8", "this is not UTF-8", "save the file as UTF-8");
@@ -81,15 +108,12 @@ fn document(findings: &mut Findings, file: &Arc<PathBuf>, piece: Piece<'_>) -> O
     let subject = subject(findings, &root)?;
     let head = head::read(findings, &root, piece, file);
     let body = match subject {
-        Subject::Detection => detection::read(findings, &root, piece.text).map(Body::Detection),
-        Subject::Correlation => correlation::read(findings, &root).map(Body::Correlation),
-        Subject::Filter => {
-            let title = head.as_ref().map_or("", |head| head.title.as_str());
-            let place = root.entry("filter").map_or(root.place, |entry| entry.key_place);
-            findings.warning(place, "filter_not_loaded", format!("filters are not loaded yet: `{title}`"));
-            None
-        }
+        Subject::Detection => detection::read(findings, &root, piece.text, local).map(Body::Detection),
+        Subject::Correlation => correlation::read(findings, &root, piece.text).map(Body::Correlation),
+        Subject::Filter => filter::read(findings, &root, piece.text, local).map(Body::Filter),
     };
+    let exemplars = exemplars::read(findings, &root, subject);
+    let head = head.map(|head| Head { exemplars, ..head });
     Some(Document { head: head?, body: body? })
 }
 
@@ -98,7 +122,7 @@ fn subject(findings: &mut Findings, root: &Node) -> Option<Subject> {
         SUBJECTS.iter().filter_map(|(key, subject)| root.entry(key).map(|entry| (entry, *subject)));
     let Some((_, subject)) = present.next() else {
         let hint = "a rule has `detection`, `correlation` or `filter`";
-        let reason = "the document is no rule: it has neither detection nor correlation";
+        let reason = "the document is no rule: it has neither detection nor correlation nor filter";
         findings.error_with_hint(root.place, "no_rule", reason, hint);
         return None;
     };

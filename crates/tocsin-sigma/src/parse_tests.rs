@@ -1,24 +1,16 @@
 //! Tests of whole documents: metadata, kinds of rules, several in a file, and where findings stand.
 
-use tocsin_core::correlation::Comparison;
 use tocsin_core::rule::Level;
 use tocsin_core::time::Span;
 
 use super::*;
-use crate::test_support::{correlation, detection, findings, load, show};
+use crate::test_support::{detection, findings, load, show};
 
 const DETECTION: &str = "logsource: {product: x}\ndetection: {s: {a: b}, condition: s}\n";
-const CORRELATION: &str =
-    "title: t\ncorrelation:\n  type: event_count\n  rules: [a]\n  timespan: 5m\n  group-by: [u]\n";
 
 /// Findings of a detection with these lines behind its title, which is the first line.
 fn with(lines: &str) -> Vec<String> {
     findings(&format!("title: t\n{lines}\n{DETECTION}"))
-}
-
-/// Findings of a correlation with these lines at its end, the first being the seventh.
-fn with_correlation(lines: &str) -> Vec<String> {
-    findings(&format!("{CORRELATION}{lines}\n"))
 }
 
 #[test]
@@ -127,10 +119,6 @@ fn documents_that_are_no_rules() {
             "title: t\nlogsource: {product: x}\ndetection: {s: {a: b}, timeframe: 5m, condition: s}\n",
             "3:24 warning timeframe_ignored",
         ),
-        (
-            "title: t\nlogsource: {product: x}\nfilter: {rules: [a], selection: {a: b}, condition: not selection}\n",
-            "3:1 warning filter_not_loaded",
-        ),
     ] {
         assert_eq!(findings(text), vec![expect.to_owned()], "{text}");
     }
@@ -195,65 +183,6 @@ fn line_ends_and_markers_change_nothing() {
 fn a_file_too_large_is_not_read() {
     let text = format!("title: t\n{DETECTION}# {}\n", "x".repeat(FILE_BYTES_MAX));
     assert_eq!(findings(&text), ["1:1 error file_too_large"]);
-}
-
-#[test]
-fn correlations_as_written() {
-    let text = "title: t\nname: n\ncorrelation:\n  type: consecutive\n  rules: a\n  interrupted-by: [b]\n  \
-                followed-by: c\n  group-by: user\n  timespan: 5m\n  condition: {gte: 10, lt: 20}\n  \
-                aliases:\n    user: {a: User, c: TargetUser}\n  generate: true\n";
-    let correlation = correlation(text);
-    let place = |line, column| Place { line, column };
-    assert_eq!(correlation.kind, "consecutive");
-    assert_eq!(correlation.place, place(4, 9));
-    assert_eq!(correlation.rules, [("a".to_owned(), place(5, 10))]);
-    assert_eq!(correlation.interrupted_by, [("b".to_owned(), place(6, 20))]);
-    assert_eq!(correlation.followed_by, [("c".to_owned(), place(7, 16))]);
-    assert_eq!(correlation.group_by, ["user"]);
-    assert_eq!(correlation.timespan, Span::seconds(300));
-    assert_eq!(correlation.condition, [(Comparison::Gte, 10.0), (Comparison::Lt, 20.0)]);
-    let pair = |rule: &str, field: &str| (rule.to_owned(), field.to_owned());
-    assert_eq!(correlation.aliases, [("user".to_owned(), vec![pair("a", "User"), pair("c", "TargetUser")])]);
-    assert!(correlation.generate);
-    assert_eq!(findings(text), Vec::<String>::new());
-}
-
-#[test]
-fn correlations_that_are_wrong() {
-    for (lines, expect) in [
-        ("  condition: {gte: 1, field: x}", "7:23 error unsupported_condition"),
-        ("  condition: {percentile: 95}", "7:15 error unsupported_condition"),
-        ("  condition: a and b", "7:14 error unsupported_condition"),
-        ("  condition: {gte: many}", "7:20 error wrong_type"),
-        ("  condition: {ge: 1}", "7:15 error unknown_key"),
-        ("  condition: {}", "7:14 error no_value"),
-        ("  condition: [1]", "7:14 error wrong_type"),
-        ("  generate: yes", "7:13 error wrong_type"),
-        ("  groupby: [x]", "7:3 error unknown_key"),
-        ("  followed-by: []", "7:16 error no_value"),
-        ("  interrupted-by: [[x]]", "7:20 error wrong_type"),
-        ("  aliases: x", "7:12 error wrong_type"),
-        ("  aliases: {x: y}", "7:16 error wrong_type"),
-    ] {
-        assert_eq!(with_correlation(lines), vec![expect.to_owned()], "{lines}");
-    }
-    for (text, expect) in [
-        ("title: t\ncorrelation: {rules: [a], timespan: 1h, group-by: x}\n", vec!["2:1 error missing_key"]),
-        ("title: t\ncorrelation: {type: a, timespan: 1h, group-by: x}\n", vec!["2:1 error missing_key"]),
-        (
-            "title: t\ncorrelation: {type: a, rules: [], timespan: 1h, group-by: x}\n",
-            vec!["2:31 error no_value"],
-        ),
-        ("title: t\ncorrelation: {type: a, rules: [b], group-by: x}\n", vec!["2:1 error missing_key"]),
-        ("title: t\ncorrelation: {type: a, rules: [b], timespan: 1h}\n", vec!["2:1 warning no_group_by"]),
-        (
-            "title: t\ncorrelation: {type: a, rules: [b], timespan: 5, group-by: x}\n",
-            vec!["2:46 error timespan_value"],
-        ),
-        ("title: t\ncorrelation: [a]\n", vec!["2:14 error wrong_type"]),
-    ] {
-        assert_eq!(findings(text), expect, "{text}");
-    }
 }
 
 #[test]

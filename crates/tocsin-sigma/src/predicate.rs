@@ -8,7 +8,7 @@ use hashbrown::HashMap;
 use regex_automata::meta::Regex;
 use tocsin_core::value::Value;
 
-use crate::ast::{Cidr, Part, Pattern};
+use crate::ast::{Cidr, DatePart, Ordering, Part, Pattern};
 use crate::atom::{Atom, AtomId, AtomTest, CompareOp};
 use crate::fold::{fold, fold_into};
 use crate::glob::Glob;
@@ -31,6 +31,7 @@ pub struct Predicates {
     numbers: Vec<(f64, AtomId)>,
     compares: Vec<(CompareOp, f64, AtomId)>,
     ranges: Vec<(Cidr, AtomId)>,
+    dates: Vec<(DatePart, Option<Ordering>, f64, AtomId)>,
     regexes: Vec<(Regex, AtomId)>,
 }
 
@@ -81,6 +82,9 @@ impl Predicates {
             }
             AtomTest::Compare(op, bits) => self.compares.push((*op, f64::from_bits(*bits), id)),
             AtomTest::Cidr(cidr) => self.ranges.push((*cidr, id)),
+            AtomTest::DatePart(part, op, bits) => {
+                self.dates.push((*part, op.map(Into::into), f64::from_bits(*bits), id));
+            }
             AtomTest::Regex(expression) => self.regexes.push((compile_regex(expression)?, id)),
             AtomTest::FieldRef { .. } => {}
         }
@@ -119,6 +123,9 @@ impl Predicates {
         if !self.ranges.is_empty() {
             self.evaluate_address(text, out);
         }
+        let dates =
+            self.dates.iter().filter(|(part, ordering, number, _)| part.holds(text, *ordering, *number));
+        out.extend(dates.map(|(.., atom)| *atom));
         let found = self.regexes.iter().filter(|(regex, _)| regex.is_match(text));
         out.extend(found.map(|(_, atom)| *atom));
     }

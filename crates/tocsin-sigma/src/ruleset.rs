@@ -70,6 +70,17 @@ pub struct Rule {
     pub document: Document,
     /// For a stateful rule: what it asks for and who feeds it.
     pub stateful: Option<(CorrelationSpec, Vec<Feed>)>,
+    /// The filters whose conditions stand in its condition, in order.
+    pub filters: Vec<AppliedFilter>,
+}
+
+/// A filter that applies to a rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AppliedFilter {
+    /// Its id, else its name, else its title.
+    pub id: String,
+    /// Its title, under which its condition stands in the rule's.
+    pub title: String,
 }
 
 /// A rule set.

@@ -66,6 +66,10 @@ fn show_test(test: &Test) -> String {
         Test::Null => "null".to_owned(),
         Test::Exists(wanted) => format!("exists({wanted})"),
         Test::Compare(ordering, number) => format!("{ordering:?}({number})"),
+        Test::DatePart(part, ordering, number) => {
+            let ordering = ordering.map_or("Eq".to_owned(), |ordering| format!("{ordering:?}"));
+            format!("{}.{ordering}({number})", part.as_str())
+        }
         Test::Cidr(cidr) => format!("cidr({:x}/{})", cidr.network, cidr.mask.leading_ones()),
         Test::FieldRef { field, open_start, open_end, cased } => {
             let star = |open: &bool| if *open { "*" } else { "" };

@@ -12,7 +12,7 @@ use granit_parser::{Event, Parser, ScalarStyle, ScanError, Span, StrInput, Tag};
 
 use crate::ast::Place;
 use crate::finding::Findings;
-use crate::limits::YAML_DEPTH_MAX;
+use crate::limits::{YAML_ALIASES_MAX, YAML_DEPTH_MAX};
 
 /// One document's part of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -213,7 +213,7 @@ pub fn read(findings: &mut Findings, piece: Piece<'_>) -> Option<Node> {
     };
     options.set_emit_comments(false);
     let events = Parser::new_from_str_with_options(piece.text, options);
-    let mut reader = Reader { findings, events, piece };
+    let mut reader = Reader { findings, events, aliases: 0, piece };
     reader.document().ok()
 }
 
@@ -246,6 +246,8 @@ fn explained(info: String) -> (String, &'static str) {
 struct Reader<'a, 'f> {
     findings: &'f mut Findings,
     events: Parser<'a, StrInput<'a>>,
+    /// Aliases met so far.
+    aliases: usize,
     piece: Piece<'a>,
 }
 
@@ -298,6 +300,10 @@ impl<'a> Reader<'a, '_> {
             Event::Alias(_) => {
                 let hint = "write the value out where it is needed";
                 self.findings.error_with_hint(place, "yaml_alias", "aliases are not followed", hint);
+                self.aliases += 1;
+                if self.aliases >= YAML_ALIASES_MAX {
+                    return Err(Broken);
+                }
                 Data::Scalar(Scalar { text: String::new(), plain: true })
             }
             _ => Data::Scalar(Scalar { text: String::new(), plain: true }),

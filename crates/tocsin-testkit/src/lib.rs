@@ -13,4 +13,4 @@ pub mod sse;
 pub mod trace;
 
 pub use report::Report;
-pub use runner::run;
+pub use runner::{run, run_with};

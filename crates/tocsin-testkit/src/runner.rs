@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use tocsin_pipeline::plan::{LoadOptions, Loaded, RuleFile, load};
 use tocsin_sigma::ast::Severity;
+use tocsin_sigma::local::Local;
 
 use crate::compare::compare;
 use crate::got::Got;
@@ -20,8 +22,14 @@ const RULE_ENDINGS: [&str; 2] = ["yml", "yaml"];
 /// else can go wrong.
 #[must_use]
 pub fn run(path: &Path) -> Report {
+    run_with(path, &Arc::default())
+}
+
+/// Runs a trace, as [`run`], with what the house adds to the language of rules.
+#[must_use]
+pub fn run_with(path: &Path, local: &Arc<Local>) -> Report {
     let mut report = Report { file: path.to_path_buf(), ..Report::default() };
-    match prepare(path) {
+    match prepare(path, local) {
         Ok(prepared) => {
             report.stories = prepared.trace.stories.iter().map(|story| prepared.tell(story)).collect();
         }
@@ -38,7 +46,7 @@ struct Prepared {
     own: PathBuf,
 }
 
-fn prepare(path: &Path) -> Result<Prepared, Vec<String>> {
+fn prepare(path: &Path, local: &Arc<Local>) -> Result<Prepared, Vec<String>> {
     let text = read(path).map_err(|fault| vec![fault])?;
     let trace = Trace::parse(path, &text)
         .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>())?;
@@ -64,7 +72,7 @@ fn prepare(path: &Path) -> Result<Prepared, Vec<String>> {
             Err(fault) => faults.push(fault),
         }
     }
-    let loaded = load(&rules, LoadOptions { gate: true, seed: 0 });
+    let loaded = load(&rules, LoadOptions { gate: true, seed: 0, local: Arc::clone(local) });
     let errors = loaded.diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error);
     faults.extend(errors.map(|error| {
         let (file, place) = (error.file.display(), error.place);

@@ -59,7 +59,7 @@ struct World {
 impl World {
     fn new() -> World {
         let file = RuleFile { path: PathBuf::from("rules.yml"), text: RULES.to_string() };
-        let loaded = load(&[file], LoadOptions { gate: true, seed: 7 });
+        let loaded = load(&[file], LoadOptions { gate: true, seed: 7, ..LoadOptions::default() });
         let config = EngineConfig { emission: Emission::Closed, ..EngineConfig::default() };
         let taxonomy = Taxonomy::new(Arc::clone(&loaded.plan.table));
         let decoder = RecordDecoder::auto(FormatContext { taxonomy, as_of: Timestamp::MAX });

@@ -21,6 +21,7 @@ use tocsin_decode::taxonomy::Taxonomy;
 use tocsin_sigma::ast::{Body, Detection, Document, LogSource};
 use tocsin_sigma::compile::{Options, compile};
 use tocsin_sigma::explain::{EventValues, explain};
+use tocsin_sigma::logsource::{OwnSources, gate};
 use tocsin_sigma::ruleset::RuleSet;
 
 use generate::Rule;
@@ -34,7 +35,8 @@ fn document(index: usize, rule: &Rule) -> Document {
     let mut document = documents.into_iter().next().unwrap();
     let logsource = LogSource { category: Some(rule.category.to_string()), ..LogSource::default() };
     let condition = rule.condition.clone();
-    document.body = Body::Detection(Detection { logsource, condition, selections: Vec::new() });
+    let gate = gate(&logsource, &OwnSources::default());
+    document.body = Body::Detection(Detection { logsource, gate, condition, selections: Vec::new() });
     document
 }
 

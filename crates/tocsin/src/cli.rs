@@ -53,6 +53,18 @@ pub enum Command {
     Token(TokenAction),
 }
 
+/// What a house adds to the language of rules.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
+pub struct LocalArgs {
+    /// Values for the %placeholders% of rules: a YAML file of `name: [value, value]`.
+    #[arg(long, value_name = "FILE")]
+    pub placeholders: Option<PathBuf>,
+
+    /// Log sources besides the known ones: a YAML file (docs/rules.md).
+    #[arg(long, value_name = "FILE")]
+    pub logsources: Option<PathBuf>,
+}
+
 /// `tocsin scan`
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -106,6 +118,10 @@ pub struct ScanArgs {
     /// Match rules whatever their log source says, to compare with engines that ignore it.
     #[arg(long)]
     pub ungated: bool,
+
+    /// What the house adds to the language of rules.
+    #[command(flatten)]
+    pub local: LocalArgs,
 }
 
 /// `tocsin run`
@@ -129,6 +145,10 @@ pub struct RunArgs {
     /// What this process does (default: everything).
     #[arg(long, value_name = "ROLES")]
     pub roles: Option<String>,
+
+    /// What the house adds to the language of rules.
+    #[command(flatten)]
+    pub local: LocalArgs,
 }
 
 /// `tocsin demo`
@@ -178,6 +198,10 @@ pub struct ReplayArgs {
     /// Alerts as JSON, one per line (default when piped).
     #[arg(long)]
     pub json: bool,
+
+    /// What the house adds to the language of rules.
+    #[command(flatten)]
+    pub local: LocalArgs,
 }
 
 /// `tocsin check`
@@ -201,6 +225,10 @@ pub struct CheckArgs {
     /// One JSON object per diagnostic.
     #[arg(long)]
     pub json: bool,
+
+    /// What the house adds to the language of rules.
+    #[command(flatten)]
+    pub local: LocalArgs,
 }
 
 /// `tocsin test`
@@ -218,6 +246,10 @@ pub struct TestArgs {
     /// Also write a JUnit report.
     #[arg(long, value_name = "FILE")]
     pub junit: Option<PathBuf>,
+
+    /// What the house adds to the language of rules.
+    #[command(flatten)]
+    pub local: LocalArgs,
 }
 
 /// `tocsin explain`
@@ -243,6 +275,10 @@ pub struct ExplainArgs {
     /// The explanation as JSON.
     #[arg(long)]
     pub json: bool,
+
+    /// What the house adds to the language of rules.
+    #[command(flatten)]
+    pub local: LocalArgs,
 }
 
 /// `tocsin verify`

@@ -1,7 +1,9 @@
 //! Rules for a command: the shipped ones or those of `-r`, with their diagnostics told.
 
+use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
-use std::path::PathBuf;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -11,7 +13,11 @@ use tocsin_io::rule_files::{self, UnreadablePath};
 use tocsin_pipeline::plan::{LoadOptions, Loaded, RuleFile, load};
 use tocsin_sigma::ast::{Diagnostic, Place, Severity};
 use tocsin_sigma::finding::bounded;
+use tocsin_sigma::limits::FILE_BYTES_MAX;
+use tocsin_sigma::local::{Local, Placeholders};
+use tocsin_sigma::logsource::OwnSources;
 
+use crate::cli::LocalArgs;
 use crate::commands::UsageError;
 
 mod shipped {
@@ -51,20 +57,55 @@ pub fn unreadable(problem: UnreadablePath) -> Diagnostic {
 ///
 /// # Errors
 /// [`UsageError`] when a path cannot be read.
-pub fn rules(paths: &[PathBuf], gate: bool) -> anyhow::Result<Loaded> {
-    rules_with_seed(paths, gate, seed())
+pub fn rules(paths: &[PathBuf], local: &LocalArgs, gate: bool) -> anyhow::Result<Loaded> {
+    rules_with_seed(paths, local, gate, seed())
 }
 
 /// Loads the rules of these paths, with the key of the hash tables that a data folder has.
 ///
 /// # Errors
 /// [`UsageError`] when a path cannot be read.
-pub fn rules_with_seed(paths: &[PathBuf], gate: bool, seed: u64) -> anyhow::Result<Loaded> {
+pub fn rules_with_seed(
+    paths: &[PathBuf],
+    local: &LocalArgs,
+    gate: bool,
+    seed: u64,
+) -> anyhow::Result<Loaded> {
     let (files, unreadable) = rule_files(paths)?;
-    let mut loaded = load(&files, LoadOptions { gate, seed });
+    let (local, found) = self::local(local)?;
+    let mut loaded = load(&files, LoadOptions { gate, seed, local });
     loaded.diagnostics.extend(unreadable);
+    loaded.diagnostics.extend(found);
     loaded.diagnostics = bounded(loaded.diagnostics);
     Ok(loaded)
+}
+
+/// What the house adds to the language of rules, and what is wrong with it.
+///
+/// # Errors
+/// [`UsageError`] when a file cannot be read.
+pub fn local(args: &LocalArgs) -> anyhow::Result<(Arc<Local>, Vec<Diagnostic>)> {
+    let mut local = Local::default();
+    let mut found = Vec::new();
+    if let Some(path) = &args.placeholders {
+        let (placeholders, reported) = Placeholders::read(&Arc::new(path.clone()), &text(path)?);
+        local.placeholders = placeholders;
+        found.extend(reported);
+    }
+    if let Some(path) = &args.logsources {
+        let (logsources, reported) = OwnSources::read(&Arc::new(path.clone()), &text(path)?);
+        local.logsources = logsources;
+        found.extend(reported);
+    }
+    Ok((Arc::new(local), found))
+}
+
+/// The text of a file, no more of it than is looked at.
+fn text(path: &Path) -> anyhow::Result<String> {
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(FILE_BYTES_MAX as u64 + 1).read_to_end(&mut bytes));
+    read.map_err(|error| UsageError(format!("{}: {error}", path.display())))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// A random key for hash tables that hold attacker-chosen strings. It never shows in a result.

@@ -75,14 +75,22 @@ fn log_sources_stand_beside_the_condition() {
 
 #[test]
 fn feeds_show_the_group_key_and_what_is_missing() {
-    let feed =
-        Feed { rule: RuleIdx(3), role: 0, key: vec!["a".into(), "b".into(), "c".into()], value: Vec::new() };
+    let feed = Feed {
+        rule: RuleIdx(3),
+        role: 0,
+        key: vec!["a".into(), "b".into(), "c".into()],
+        value: vec!["a".into()],
+    };
     let values = |field: &str| match field {
         "a" => vec![Value::Number("7"), Value::Number("8")],
         "b" => vec![Value::Text(Cow::Borrowed(""))],
         _ => Vec::new(),
     };
-    let fed = feeds(&[feed], &EventValues { values: &values, record: "" });
+    let event = EventValues { values: &values, record: "" };
+    let fed = feeds(std::slice::from_ref(&feed), &|_| false, &event);
     let key = vec![("a".into(), Some(Value::Number("7"))), ("b".into(), None), ("c".into(), None)];
-    assert_eq!(fed, [Fed { rule: RuleIdx(3), role: 0, key }]);
+    let value = vec![("a".into(), Some(Value::Number("7")))];
+    assert_eq!(fed, [Fed { rule: RuleIdx(3), role: 0, key, value }]);
+    let chained = feeds(&[feed], &|_| true, &event);
+    assert_eq!(chained, [Fed { rule: RuleIdx(3), role: 0, key: Vec::new(), value: Vec::new() }]);
 }

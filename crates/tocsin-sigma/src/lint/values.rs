@@ -9,6 +9,7 @@ use super::ItemLine;
 use crate::ast::{Part, Pattern};
 use crate::finding::Findings;
 use crate::fold::fold;
+use crate::limits::REGEX_TEXT_BYTES_MAX;
 use crate::modifier::regex::translate;
 use crate::yaml::Kind;
 
@@ -103,6 +104,9 @@ pub(super) fn whatever_matches_everything(findings: &mut Findings, line: &ItemLi
 fn finds_everything(text: &str) -> bool {
     if matches!(text, "^.*" | ".*$" | "^.*$" | "^" | "$") {
         return true;
+    }
+    if text.len() > REGEX_TEXT_BYTES_MAX {
+        return false;
     }
     let parsed = ParserBuilder::new().build().parse(&translate(text));
     parsed.is_ok_and(|hir| {

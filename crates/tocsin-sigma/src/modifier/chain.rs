@@ -3,6 +3,7 @@
 use super::{MODIFIERS, Modifier};
 use crate::ast::Place;
 use crate::finding::Findings;
+use crate::limits::MODIFIERS_MAX;
 
 /// A key, read and checked.
 #[derive(Clone, Debug)]
@@ -24,6 +25,7 @@ pub(super) enum Family {
     Compare,
     Cidr,
     FieldRef,
+    DatePart,
 }
 
 impl Chain {
@@ -49,6 +51,11 @@ fn is_on_values(modifier: Modifier) -> bool {
 
 /// Reads a key such as `CommandLine|contains|all`. `None` (and findings) if it is wrong.
 pub(super) fn read(findings: &mut Findings, key: &str, place: Place) -> Option<Chain> {
+    if key.matches('|').count() > MODIFIERS_MAX {
+        let reason = format!("the field has more than {MODIFIERS_MAX} modifiers");
+        findings.error(place, "modifier_order", reason);
+        return None;
+    }
     let mut words = key.split('|').map(str::trim);
     let field = words.next().filter(|field| !field.is_empty()).map(str::to_owned);
     let mut named = Vec::new();
@@ -72,7 +79,7 @@ pub(super) fn read(findings: &mut Findings, key: &str, place: Place) -> Option<C
     let is_keyword = field.is_none();
     let family = modifiers.iter().find_map(|modifier| family_of(*modifier)).unwrap_or(Family::Text);
     let chain = Chain { field, modifiers, family };
-    sound &= check_supported(findings, &named, place) && check_order(findings, &named, &chain, place);
+    sound &= check_order(findings, &named, &chain, place) && check_pairs(findings, &named, place);
     if is_keyword {
         sound &= check_keyword(findings, &named, key, place);
     }
@@ -88,6 +95,7 @@ fn family_of(modifier: Modifier) -> Option<Family> {
         Modifier::Compare(_) => Some(Family::Compare),
         Modifier::Cidr => Some(Family::Cidr),
         Modifier::FieldRef => Some(Family::FieldRef),
+        Modifier::DatePart(_) => Some(Family::DatePart),
         _ => None,
     }
 }
@@ -95,33 +103,20 @@ fn family_of(modifier: Modifier) -> Option<Family> {
 /// Whether a modifier may follow the founder of a family.
 fn may_follow(family: Family, modifier: Modifier) -> bool {
     use Modifier::{
-        Base64, Base64Offset, Cased, Contains, DotAll, EndsWith, IgnoreCase, MultiLine, StartsWith, Utf16,
-        Windash,
+        Base64, Base64Offset, Cased, Compare, Contains, DotAll, EndsWith, Expand, IgnoreCase, MultiLine,
+        StartsWith, Utf16, Windash,
     };
     let at_ends = matches!(modifier, StartsWith | EndsWith | Contains);
     match family {
-        Family::Text => at_ends || matches!(modifier, Cased | Windash | Utf16(_) | Base64 | Base64Offset),
-        Family::Regex => at_ends || matches!(modifier, IgnoreCase | MultiLine | DotAll),
+        Family::Text => {
+            at_ends || matches!(modifier, Cased | Windash | Utf16(_) | Base64 | Base64Offset | Expand)
+        }
+        Family::Regex => at_ends || matches!(modifier, IgnoreCase | MultiLine | DotAll | Expand),
         Family::FieldRef => at_ends || modifier == Cased,
-        Family::Exists | Family::Compare | Family::Cidr => false,
+        Family::Cidr => modifier == Expand,
+        Family::DatePart => matches!(modifier, Compare(_)),
+        Family::Exists | Family::Compare => false,
     }
-}
-
-/// Refuses the modifiers of the specification that are not there yet.
-fn check_supported(findings: &mut Findings, named: &[(&str, Modifier)], place: Place) -> bool {
-    let missing: Vec<_> = named
-        .iter()
-        .filter(|(_, modifier)| matches!(modifier, Modifier::Expand | Modifier::DatePart))
-        .collect();
-    for (name, modifier) in &missing {
-        let reason = format!("the modifier `{name}` is not supported yet");
-        let hint = match modifier {
-            Modifier::Expand => "write the values out in place of the `%placeholder%`, without `expand`",
-            _ => "leave the part of the time out, or test a field that holds it",
-        };
-        findings.error_with_hint(place, "unsupported_modifier", reason, hint);
-    }
-    missing.is_empty()
 }
 
 /// Checks that the founder of a family comes first and that what follows can apply.
@@ -153,6 +148,25 @@ fn check_order(findings: &mut Findings, named: &[(&str, Modifier)], chain: &Chai
     sound
 }
 
+/// Refuses two comparisons of one part of a time, and placeholders that are encoded before they are
+/// replaced.
+fn check_pairs(findings: &mut Findings, named: &[(&str, Modifier)], place: Place) -> bool {
+    let code = "modifier_order";
+    let mut comparisons = named.iter().filter(|(_, modifier)| matches!(modifier, Modifier::Compare(_)));
+    if let (Some((first, _)), Some((second, _))) = (comparisons.next(), comparisons.next()) {
+        findings.error(place, code, format!("`{second}` cannot follow `{first}`"));
+        return false;
+    }
+    let expand = named.iter().position(|(_, modifier)| *modifier == Modifier::Expand).unwrap_or(0);
+    let encodes =
+        |modifier| matches!(modifier, Modifier::Utf16(_) | Modifier::Base64 | Modifier::Base64Offset);
+    if let Some((name, _)) = named[..expand].iter().find(|(_, modifier)| encodes(*modifier)) {
+        findings.error(place, code, format!("`expand` must stand before `{name}`"));
+        return false;
+    }
+    true
+}
+
 /// Refuses for keywords what only makes sense for the value of a field.
 fn check_keyword(findings: &mut Findings, named: &[(&str, Modifier)], key: &str, place: Place) -> bool {
     if named.is_empty() {
@@ -161,10 +175,11 @@ fn check_keyword(findings: &mut Findings, named: &[(&str, Modifier)], key: &str,
     }
     let mut sound = true;
     for (name, modifier) in named {
-        let needs_field = matches!(
-            modifier,
-            Modifier::StartsWith | Modifier::EndsWith | Modifier::Exists | Modifier::Compare(_)
-        ) || matches!(modifier, Modifier::Cidr | Modifier::FieldRef);
+        let needs_field =
+            matches!(
+                modifier,
+                Modifier::StartsWith | Modifier::EndsWith | Modifier::Exists | Modifier::Compare(_)
+            ) || matches!(modifier, Modifier::Cidr | Modifier::FieldRef | Modifier::DatePart(_));
         if needs_field {
             findings.error(place, "no_field", format!("`{name}` needs a field before it: `{key}` has none"));
             sound = false;

@@ -5,6 +5,8 @@
 
 use regex_syntax::ast::ErrorKind;
 
+use crate::limits::REGEX_TEXT_BYTES_MAX;
+
 /// Flags of an expression (`re|i|m|s`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Flags {
@@ -130,6 +132,10 @@ fn opens_repetition(rest: &str) -> bool {
 /// # Errors
 /// The reason, and a hint when the expression needs what linear time cannot give.
 pub fn check(pattern: &str, flags: Flags) -> Result<(), (String, Option<String>)> {
+    if pattern.len() > REGEX_TEXT_BYTES_MAX {
+        let reason = format!("the regular expression is longer than {REGEX_TEXT_BYTES_MAX} bytes");
+        return Err((reason, Some("write several, or test for text with `contains`".to_owned())));
+    }
     let mut parser = regex_syntax::ParserBuilder::new()
         .case_insensitive(flags.ignore_case)
         .multi_line(flags.multi_line)

@@ -2,21 +2,24 @@
 
 use super::chain::{Chain, Family};
 use super::regex::{self, Flags};
-use super::{Fault, Modifier, encode};
-use crate::ast::{Cidr, Part, Pattern, Test};
+use super::{Fault, Modifier, encode, expand};
+use crate::ast::{Cidr, Ordering, Part, Pattern, Test};
+use crate::limits::WILDCARDS_MAX;
+use crate::local::Placeholders;
 use crate::yaml::{Kind, Node, Scalar};
 
 /// The tests of a value: one, or several forms of which any will do.
-pub(super) fn tests(chain: &Chain, node: &Node) -> Result<Vec<Test>, Fault> {
+pub(super) fn tests(chain: &Chain, node: &Node, placeholders: &Placeholders) -> Result<Vec<Test>, Fault> {
     let Some(scalar) = node.scalar() else {
         return Err(Fault::new("value_shape", "a value must be a single value, no list or mapping"));
     };
     match chain.family {
-        Family::Text => text(chain, scalar),
-        Family::Regex => expression(chain, scalar).map(|test| vec![test]),
+        Family::Text => text(chain, scalar, placeholders),
+        Family::Regex => expression(chain, scalar, placeholders).map(|test| vec![test]),
         Family::Exists => exists(scalar).map(|test| vec![test]),
         Family::Compare => compare(chain, scalar).map(|test| vec![test]),
-        Family::Cidr => cidr(scalar).map(|test| vec![test]),
+        Family::Cidr => cidr(chain, scalar, placeholders),
+        Family::DatePart => date_part(chain, scalar).map(|test| vec![test]),
         Family::FieldRef => field_ref(chain, scalar).map(|test| vec![test]),
     }
 }
@@ -37,28 +40,60 @@ fn exists(scalar: &Scalar) -> Result<Test, Fault> {
     }
 }
 
-fn compare(chain: &Chain, scalar: &Scalar) -> Result<Test, Fault> {
-    let ordering = chain.modifiers.iter().find_map(|modifier| match modifier {
+fn ordering(chain: &Chain) -> Option<Ordering> {
+    chain.modifiers.iter().find_map(|modifier| match modifier {
         Modifier::Compare(ordering) => Some(*ordering),
         _ => None,
-    });
-    match (ordering, scalar.kind()) {
+    })
+}
+
+fn compare(chain: &Chain, scalar: &Scalar) -> Result<Test, Fault> {
+    match (ordering(chain), scalar.kind()) {
         (Some(ordering), Kind::Number(number)) => Ok(Test::Compare(ordering, number)),
-        _ => {
-            let reason = format!("`{}` is no number to compare with", scalar.text);
-            let fault = Fault::new("compare_value", reason);
-            let unquoted = Scalar { text: scalar.text.clone(), plain: true };
-            let is_quoted_number = matches!(unquoted.kind(), Kind::Number(_));
-            Err(if is_quoted_number { fault.hint("write it without quotes") } else { fault })
-        }
+        _ => Err(no_number("compare_value", "compare with", scalar)),
     }
 }
 
-fn cidr(scalar: &Scalar) -> Result<Test, Fault> {
-    match Cidr::parse(spelling(scalar)?.trim()) {
+/// A value that should be a number to do something with.
+fn no_number(code: &'static str, purpose: &str, scalar: &Scalar) -> Fault {
+    let fault = Fault::new(code, format!("`{}` is no number to {purpose}", scalar.text));
+    let unquoted = Scalar { text: scalar.text.clone(), plain: true };
+    let is_quoted_number = matches!(unquoted.kind(), Kind::Number(_));
+    if is_quoted_number { fault.hint("write it without quotes") } else { fault }
+}
+
+/// A number a part of a time can be. Compared it may lie just outside: `hour|lt: 24` is everything.
+fn date_part(chain: &Chain, scalar: &Scalar) -> Result<Test, Fault> {
+    let part = chain.modifiers.iter().find_map(|modifier| match modifier {
+        Modifier::DatePart(part) => Some(*part),
+        _ => None,
+    });
+    let (Some(part), Kind::Number(number)) = (part, scalar.kind()) else {
+        return Err(no_number("date_value", "compare a part of a time with", scalar));
+    };
+    let ordering = ordering(chain);
+    let (least, most) = part.range();
+    if ordering.is_none() && !(number.fract() == 0.0 && (least..=most).contains(&number)) {
+        let reason = format!("`{}` is never `{}`", part.as_str(), scalar.text);
+        return Err(
+            Fault::new("date_value", reason).hint(format!("write a whole number from {least} to {most}"))
+        );
+    }
+    Ok(Test::DatePart(part, ordering, number))
+}
+
+fn cidr(chain: &Chain, scalar: &Scalar, placeholders: &Placeholders) -> Result<Vec<Test>, Fault> {
+    let written = spelling(scalar)?.trim();
+    let ranges = if chain.has(Modifier::Expand) {
+        expand::texts(written, placeholders)?
+    } else {
+        vec![written.to_owned()]
+    };
+    let range = |text: &String| match Cidr::parse(text.trim()) {
         Ok(range) => Ok(Test::Cidr(range)),
         Err((reason, hint)) => Err(Fault { code: "cidr_value", reason, hint }),
-    }
+    };
+    ranges.iter().map(range).collect()
 }
 
 fn field_ref(chain: &Chain, scalar: &Scalar) -> Result<Test, Fault> {
@@ -81,13 +116,18 @@ fn field_ref(chain: &Chain, scalar: &Scalar) -> Result<Test, Fault> {
 
 /// `startswith`, `endswith` and `contains` would put `.*` at the ends, which changes nothing for an
 /// expression that is searched anywhere in the value.
-fn expression(chain: &Chain, scalar: &Scalar) -> Result<Test, Fault> {
+fn expression(chain: &Chain, scalar: &Scalar, placeholders: &Placeholders) -> Result<Test, Fault> {
     let flags = Flags {
         ignore_case: chain.has(Modifier::IgnoreCase),
         multi_line: chain.has(Modifier::MultiLine),
         dot_all: chain.has(Modifier::DotAll),
     };
-    let pattern = regex::translate(spelling(scalar)?);
+    let written = spelling(scalar)?;
+    let pattern = if chain.has(Modifier::Expand) {
+        expand::expression(written, placeholders)?
+    } else {
+        regex::translate(written)
+    };
     match regex::check(&pattern, flags) {
         Ok(()) => {
             let Flags { ignore_case, multi_line, dot_all } = flags;
@@ -97,7 +137,7 @@ fn expression(chain: &Chain, scalar: &Scalar) -> Result<Test, Fault> {
     }
 }
 
-fn text(chain: &Chain, scalar: &Scalar) -> Result<Vec<Test>, Fault> {
+fn text(chain: &Chain, scalar: &Scalar, placeholders: &Placeholders) -> Result<Vec<Test>, Fault> {
     let is_keyword = chain.field.is_none();
     let as_written = chain.on_values().all(|modifier| modifier == Modifier::Cased);
     if as_written && !is_keyword {
@@ -111,7 +151,18 @@ fn text(chain: &Chain, scalar: &Scalar) -> Result<Vec<Test>, Fault> {
     if is_keyword && scalar.kind() == Kind::Null {
         return Err(Fault::new("null_value", "`null` is no keyword"));
     }
-    let mut drafts = vec![Draft::Text(Pattern::parse(spelling(scalar)?))];
+    let written = spelling(scalar)?;
+    if written.matches(['*', '?']).count() > WILDCARDS_MAX {
+        let reason = format!("the value has more than {WILDCARDS_MAX} wildcards");
+        return Err(Fault::new("too_many_wildcards", reason)
+            .hint("put a backslash before a `*` or `?` that is meant"));
+    }
+    let patterns = if chain.has(Modifier::Expand) {
+        expand::patterns(written, placeholders)?
+    } else {
+        vec![Pattern::parse(written)]
+    };
+    let mut drafts: Vec<Draft> = patterns.into_iter().map(Draft::Text).collect();
     for modifier in chain.on_values() {
         let mut next = Vec::with_capacity(drafts.len());
         for draft in drafts {

@@ -4,7 +4,9 @@ use super::fields;
 use crate::ast::{Detection, Expr, LogSource};
 use crate::condition::{self, Names, join};
 use crate::finding::Findings;
-use crate::limits::SELECTIONS_MAX;
+use crate::limits::{IDENTIFIER_CHARS_MAX, SELECTIONS_MAX};
+use crate::local::Local;
+use crate::logsource;
 use crate::modifier;
 use crate::yaml::{Data, Entry, Node};
 
@@ -12,7 +14,7 @@ use crate::yaml::{Data, Entry, Node};
 const NO_IDENTIFIERS: [&str; 2] = ["condition", "timeframe"];
 
 /// Reads a stateless rule; `source` is the text of its document.
-pub(super) fn read(findings: &mut Findings, root: &Node, source: &str) -> Option<Detection> {
+pub(super) fn read(findings: &mut Findings, root: &Node, source: &str, local: &Local) -> Option<Detection> {
     let logsource = logsource(findings, root);
     let entry = root.entry("detection")?;
     if !fields::is_map(findings, entry) {
@@ -23,40 +25,52 @@ pub(super) fn read(findings: &mut Findings, root: &Node, source: &str) -> Option
         let hint = "write a correlation rule with `timespan`";
         findings.warning_with_hint(timeframe.key_place, "timeframe_ignored", reason, hint);
     }
-    let selections = selections(findings, entry);
-    if selections.len() > SELECTIONS_MAX {
-        let reason = format!("`detection` has more than {SELECTIONS_MAX} search identifiers");
-        findings.error(entry.key_place, "too_many_selections", reason);
-        return None;
-    }
+    let selections = selections(findings, entry, &NO_IDENTIFIERS, local)?;
     let condition = conditions(findings, entry, &selections, source);
-    Some(Detection { logsource: logsource?, condition: condition?, selections })
+    let logsource = logsource?;
+    let gate = logsource::gate(&logsource, &local.logsources);
+    Some(Detection { logsource, gate, condition: condition?, selections })
 }
 
-/// The search identifiers in the order written. A wrong one stands as "never", so that conditions
-/// that name it are not found wrong as well.
-fn selections(findings: &mut Findings, detection: &Entry) -> Vec<(String, Expr)> {
-    let entries = detection.value.entries().iter();
-    let entries = entries.filter(|entry| !NO_IDENTIFIERS.contains(&entry.key.as_str()));
-    let selections: Vec<_> = entries
-        .map(|entry| {
-            let expr = selection(findings, &entry.value, &entry.key);
-            (entry.key.clone(), expr.unwrap_or(Expr::Or(Vec::new())))
-        })
-        .collect();
-    if selections.is_empty() {
-        findings.error(detection.key_place, "no_selection", "`detection` has no search identifier");
+/// The search identifiers in the order written, the other keys left out. A wrong one stands as
+/// "never", so that conditions that name it are not found wrong as well.
+pub(super) fn selections(
+    findings: &mut Findings,
+    holder: &Entry,
+    others: &[&str],
+    local: &Local,
+) -> Option<Vec<(String, Expr)>> {
+    let entries = holder.value.entries().iter();
+    let entries: Vec<&Entry> = entries.filter(|entry| !others.contains(&entry.key.as_str())).collect();
+    if entries.len() > SELECTIONS_MAX {
+        let reason = format!("`{}` has more than {SELECTIONS_MAX} search identifiers", holder.key);
+        findings.error(holder.key_place, "too_many_selections", reason);
+        return None;
     }
-    selections
+    if entries.is_empty() {
+        let reason = format!("`{}` has no search identifier", holder.key);
+        findings.error(holder.key_place, "no_selection", reason);
+    }
+    if let Some(long) = entries.iter().find(|entry| entry.key.len() > IDENTIFIER_CHARS_MAX) {
+        let reason = format!("a search identifier has more than {IDENTIFIER_CHARS_MAX} characters");
+        findings.error(long.key_place, "too_long", reason);
+        return None;
+    }
+    let mut read = |entry: &Entry| {
+        let expr = selection(findings, &entry.value, &entry.key, local);
+        (entry.key.clone(), expr.unwrap_or(Expr::Or(Vec::new())))
+    };
+    Some(entries.into_iter().map(&mut read).collect())
 }
 
 /// A mapping is AND, a list is OR, single values are keywords; they nest. The depth of the YAML
 /// tree bounds the recursion.
-fn selection(findings: &mut Findings, node: &Node, name: &str) -> Option<Expr> {
+fn selection(findings: &mut Findings, node: &Node, name: &str, local: &Local) -> Option<Expr> {
     match &node.data {
         Data::Scalar(_) if !node.is_null() => modifier::keywords(findings, &[node], node.place),
         Data::Map(entries) if !entries.is_empty() => {
-            let items: Vec<_> = entries.iter().map(|entry| modifier::item(findings, entry)).collect();
+            let item = |entry| modifier::item(findings, entry, &local.placeholders);
+            let items: Vec<_> = entries.iter().map(item).collect();
             gather(items, Expr::And)
         }
         Data::List(nodes) if !nodes.is_empty() => {
@@ -64,7 +78,7 @@ fn selection(findings: &mut Findings, node: &Node, name: &str) -> Option<Expr> {
                 let nodes: Vec<&Node> = nodes.iter().collect();
                 return modifier::keywords(findings, &nodes, node.place);
             }
-            let members: Vec<_> = nodes.iter().map(|node| selection(findings, node, name)).collect();
+            let members: Vec<_> = nodes.iter().map(|node| selection(findings, node, name, local)).collect();
             gather(members, Expr::Or)
         }
         _ => {
@@ -108,14 +122,19 @@ fn conditions(
         return None;
     }
     let whole = gather(members, Expr::Or)?;
-    for name in names.unused().filter(|name| !name.starts_with('_')) {
-        let place = detection.value.entry(name).map_or(detection.key_place, |entry| entry.key_place);
-        findings.info(place, "unused_selection", format!("no condition names `{name}`"));
-    }
+    unused(findings, detection, &names);
     Some(whole)
 }
 
-fn logsource(findings: &mut Findings, root: &Node) -> Option<LogSource> {
+/// Tells of search identifiers no condition names.
+pub(super) fn unused(findings: &mut Findings, holder: &Entry, names: &Names<'_>) {
+    for name in names.unused().filter(|name| !name.starts_with('_')) {
+        let place = holder.value.entry(name).map_or(holder.key_place, |entry| entry.key_place);
+        findings.info(place, "unused_selection", format!("no condition names `{name}`"));
+    }
+}
+
+pub(super) fn logsource(findings: &mut Findings, root: &Node) -> Option<LogSource> {
     let Some(entry) = root.entry("logsource") else {
         fields::missing(findings, root.place, "logsource");
         return None;

@@ -9,7 +9,7 @@ use crate::finding::Findings;
 use crate::yaml::{Data, Entry, Kind, Node, Scalar};
 
 /// The text of a single value, which may also be a number or the like.
-pub(super) fn text(findings: &mut Findings, entry: &Entry) -> Option<String> {
+pub(crate) fn text(findings: &mut Findings, entry: &Entry) -> Option<String> {
     let text = entry.value.text().map(str::trim).filter(|text| !text.is_empty());
     if text.is_none() {
         wrong_type(findings, entry, "a text");
@@ -18,12 +18,12 @@ pub(super) fn text(findings: &mut Findings, entry: &Entry) -> Option<String> {
 }
 
 /// The text of a key, if the mapping has it.
-pub(super) fn text_of(findings: &mut Findings, node: &Node, key: &str) -> Option<String> {
+pub(crate) fn text_of(findings: &mut Findings, node: &Node, key: &str) -> Option<String> {
     node.entry(key).and_then(|entry| text(findings, entry))
 }
 
 /// The texts of a list, or of a single value, with their places.
-pub(super) fn texts(findings: &mut Findings, entry: &Entry) -> Option<Vec<(String, Place)>> {
+pub(crate) fn texts(findings: &mut Findings, entry: &Entry) -> Option<Vec<(String, Place)>> {
     let nodes = match &entry.value.data {
         Data::Scalar(_) => std::slice::from_ref(&entry.value),
         Data::List(nodes) => nodes,
@@ -47,7 +47,7 @@ pub(super) fn texts(findings: &mut Findings, entry: &Entry) -> Option<Vec<(Strin
 }
 
 /// A number.
-pub(super) fn number(findings: &mut Findings, entry: &Entry) -> Option<f64> {
+pub(crate) fn number(findings: &mut Findings, entry: &Entry) -> Option<f64> {
     match entry.value.scalar().map(Scalar::kind) {
         Some(Kind::Number(number)) => Some(number),
         _ => {
@@ -58,7 +58,7 @@ pub(super) fn number(findings: &mut Findings, entry: &Entry) -> Option<f64> {
 }
 
 /// `true` or `false`.
-pub(super) fn truth(findings: &mut Findings, entry: &Entry) -> Option<bool> {
+pub(crate) fn truth(findings: &mut Findings, entry: &Entry) -> Option<bool> {
     match entry.value.scalar().map(Scalar::kind) {
         Some(Kind::Bool(truth)) => Some(truth),
         _ => {
@@ -69,7 +69,7 @@ pub(super) fn truth(findings: &mut Findings, entry: &Entry) -> Option<bool> {
 }
 
 /// A length of time above zero.
-pub(super) fn span(findings: &mut Findings, entry: &Entry) -> Option<Span> {
+pub(crate) fn span(findings: &mut Findings, entry: &Entry) -> Option<Span> {
     let span = entry.value.text().and_then(Span::parse).filter(|span| span.0 > 0);
     if span.is_none() {
         let hint = "write a number and a unit: `90s`, `5m`, `1h`, `7d`, `2w`";
@@ -80,7 +80,7 @@ pub(super) fn span(findings: &mut Findings, entry: &Entry) -> Option<Span> {
 }
 
 /// Whether the value is a mapping; a finding if not.
-pub(super) fn is_map(findings: &mut Findings, entry: &Entry) -> bool {
+pub(crate) fn is_map(findings: &mut Findings, entry: &Entry) -> bool {
     let is_map = matches!(entry.value.data, Data::Map(_));
     if !is_map {
         wrong_type(findings, entry, "a mapping");
@@ -89,7 +89,7 @@ pub(super) fn is_map(findings: &mut Findings, entry: &Entry) -> bool {
 }
 
 /// Refuses keys outside a closed list.
-pub(super) fn only_known_keys(findings: &mut Findings, entry: &Entry, known: &[&str]) {
+pub(crate) fn only_known_keys(findings: &mut Findings, entry: &Entry, known: &[&str]) {
     for inner in entry.value.entries() {
         if !known.contains(&inner.key.as_str()) {
             let what = format!("key of `{}`", entry.key);
@@ -99,7 +99,7 @@ pub(super) fn only_known_keys(findings: &mut Findings, entry: &Entry, known: &[&
 }
 
 /// A required key is not there.
-pub(super) fn missing(findings: &mut Findings, place: Place, key: &str) {
+pub(crate) fn missing(findings: &mut Findings, place: Place, key: &str) {
     findings.error(place, "missing_key", format!("`{key}` is missing"));
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use tocsin_core::rule::Level;
 
-use super::{extension, fields};
+use super::{extension, fields, lists};
 use crate::ast::{Head, Place};
 use crate::finding::{Findings, advise};
 use crate::limits::{DESCRIPTION_CHARS_MAX, NAME_CHARS_MAX};
@@ -35,6 +35,7 @@ pub(super) fn read(
     check_taxonomy(findings, root);
     check_dates(findings, root);
     check_related(findings, root);
+    lists::check(findings, root);
     let head = Head {
         file: Arc::clone(file),
         place: root.place,
@@ -46,6 +47,7 @@ pub(super) fn read(
         level: level(findings, root),
         tags: tags(findings, root),
         extension: extension::read(findings, root),
+        exemplars: Vec::new(),
     };
     title.map(|title| Head { title, ..head })
 }
@@ -125,6 +127,7 @@ fn tags(findings: &mut Findings, root: &Node) -> Vec<String> {
     let mut tags: Vec<String> = Vec::with_capacity(texts.len());
     let mut seen = BTreeSet::new();
     for (tag, place) in texts {
+        let tag = tactic_of_today(findings, tag, place);
         check_tag(findings, &tag, place);
         if seen.insert(tag.clone()) {
             tags.push(tag);
@@ -133,6 +136,22 @@ fn tags(findings: &mut Findings, root: &Node) -> Vec<String> {
         }
     }
     tags
+}
+
+/// A tactic of ATT&CK as version 2 of Sigma writes it: version 1 had underscores.
+fn tactic_of_today(findings: &mut Findings, tag: String, place: Place) -> String {
+    let tactic = tag.strip_prefix("attack.").filter(|name| name.contains('_') && !is_technique(name));
+    let Some(tactic) = tactic else { return tag };
+    let today = format!("attack.{}", tactic.replace('_', "-"));
+    let reason = format!("the tag `{tag}` is taken as `{today}`");
+    findings.info_with_hint(place, "old_tag", reason, format!("write `{today}`"));
+    today
+}
+
+/// Whether a name is one of a technique, group, software or the like: a letter and digits.
+fn is_technique(name: &str) -> bool {
+    name.trim_start_matches(|first: char| first.is_ascii_alphabetic())
+        .starts_with(|second: char| second.is_ascii_digit())
 }
 
 /// `namespace.name`, lower case.
@@ -155,8 +174,14 @@ fn check_dates(findings: &mut Findings, root: &Node) {
         if let Some(entry) = root.entry(key)
             && !entry.value.text().is_some_and(is_date)
         {
-            let reason = format!("`{key}` is no date");
-            findings.warning_with_hint(entry.value.place, "date_shape", reason, "write it as 2026-01-31");
+            let text = entry.value.text().unwrap_or_default();
+            let old = text.replace('/', "-");
+            let (reason, hint) = if is_date(&old) {
+                (format!("`{key}` is written as version 1 of Sigma had it"), format!("write `{old}`"))
+            } else {
+                (format!("`{key}` is no date"), "write it as 2026-01-31".to_owned())
+            };
+            findings.warning_with_hint(entry.value.place, "date_shape", reason, hint);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use proptest::sample::select;
-use tocsin_sigma::ast::{Cidr, Expr, Item, Ordering, Pattern, Place, Test};
+use tocsin_sigma::ast::{Cidr, DatePart, Expr, Item, Ordering, Pattern, Place, Test};
 
 /// A generated rule.
 #[derive(Clone, Debug)]
@@ -55,6 +55,9 @@ fn text() -> impl Strategy<Value = String> {
         "2001:db8::1",
         "::1",
         "255.255.255.255",
+        "2026-01-01T00:00:00Z",
+        "2021-01-03 23:59:59",
+        "1768500000",
         "-foo /bar",
         "C:\\temp\\new",
         "",
@@ -151,6 +154,15 @@ fn cidr() -> impl Strategy<Value = Test> {
     select(ranges.to_vec()).prop_map(|range| Test::Cidr(Cidr::parse(range).unwrap()))
 }
 
+fn date_part() -> impl Strategy<Value = Test> {
+    use DatePart::{Day, Hour, Minute, Month, Week, Year};
+    let parts = select(vec![Minute, Hour, Day, Week, Month, Year]);
+    let orderings =
+        select(vec![None, Some(Ordering::Lt), Some(Ordering::Lte), Some(Ordering::Gt), Some(Ordering::Gte)]);
+    (parts, orderings, select(vec![0.0, 1.0, 18.0, 53.0, 59.0, 2026.0]))
+        .prop_map(|(part, ordering, number)| Test::DatePart(part, ordering, number))
+}
+
 fn field_ref() -> impl Strategy<Value = Test> {
     (select(FIELDS.to_vec()), any::<bool>(), any::<bool>(), any::<bool>()).prop_map(
         |(field, open_start, open_end, cased)| Test::FieldRef {
@@ -171,6 +183,7 @@ fn field_test() -> impl Strategy<Value = Test> {
         1 => any::<bool>().prop_map(Test::Exists),
         1 => compare(),
         1 => cidr(),
+        1 => date_part(),
         2 => regex(),
         1 => field_ref(),
     ]
@@ -225,7 +238,21 @@ pub fn single_test() -> impl Strategy<Value = Rule> {
 
 /// A JSON value as text.
 fn json() -> impl Strategy<Value = String> {
-    let numbers = ["1", "1.0", "1e0", "-5", "-0", "10", "0.5", "31", "1e400", "1E1", "4625"];
+    let numbers = [
+        "1",
+        "1.0",
+        "1e0",
+        "-5",
+        "-0",
+        "10",
+        "0.5",
+        "31",
+        "1e400",
+        "1E1",
+        "4625",
+        "1768500000",
+        "1609718399000",
+    ];
     let scalar = prop_oneof![
         6 => (text(), any::<u8>()).prop_map(|(text, escapes)| quoted(&text, escapes)),
         2 => select(numbers.to_vec()).prop_map(str::to_string),

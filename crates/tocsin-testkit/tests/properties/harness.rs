@@ -167,7 +167,7 @@ impl World {
 
     fn with(rules: &str) -> World {
         let file = RuleFile { path: PathBuf::from("rules.yml"), text: rules.to_string() };
-        let loaded = load(&[file], LoadOptions { gate: true, seed: 7 });
+        let loaded = load(&[file], LoadOptions { gate: true, seed: 7, ..LoadOptions::default() });
         assert_eq!(loaded.rules.rules.len(), 6, "{:?}", loaded.diagnostics);
         World { loaded }
     }

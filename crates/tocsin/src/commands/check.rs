@@ -10,6 +10,7 @@ use tocsin_pipeline::plan::{LoadOptions, RuleFile, load};
 use tocsin_sigma::ast::{Diagnostic, Severity};
 use tocsin_sigma::finding::bounded;
 use tocsin_sigma::lint::lint;
+use tocsin_sigma::local::Local;
 
 use crate::cli::CheckArgs;
 use crate::commands::{FINDINGS, FINE, UsageError};
@@ -24,7 +25,8 @@ use crate::output::{complain, diagnostics, unless_closed};
 pub fn run(args: &CheckArgs) -> anyhow::Result<u8> {
     let Asked { files, configs, unreadable } = asked(args)?;
     let nothing = files.is_empty() && configs.is_empty();
-    let found = findings(&files, &configs, unreadable);
+    let (local, told) = loading::local(&args.local)?;
+    let found = findings(&files, &configs, unreadable.into_iter().chain(told).collect(), local);
     let sources: Vec<RuleFile> = files.into_iter().chain(configs).collect();
     let mut out = BufWriter::new(io::stdout().lock());
     let written = if args.json {
@@ -66,9 +68,14 @@ fn asked(args: &CheckArgs) -> anyhow::Result<Asked> {
 
 /// What cannot be read, what loading says, what the lints say and what is wrong with
 /// configurations, in order of file and place.
-fn findings(files: &[RuleFile], configs: &[RuleFile], unreadable: Vec<Diagnostic>) -> Vec<Diagnostic> {
+fn findings(
+    files: &[RuleFile],
+    configs: &[RuleFile],
+    unreadable: Vec<Diagnostic>,
+    local: Arc<Local>,
+) -> Vec<Diagnostic> {
     let mut found = unreadable;
-    found.extend(load(files, LoadOptions { gate: true, seed: 0 }).diagnostics);
+    found.extend(load(files, LoadOptions { gate: true, seed: 0, local }).diagnostics);
     for file in files {
         found.extend(lint(&Arc::new(file.path.clone()), &file.text, &is_known));
     }

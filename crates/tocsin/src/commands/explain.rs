@@ -8,6 +8,7 @@ use anyhow::Context;
 use serde_json::{Value as Json, json};
 use tocsin_core::batch::{EventBatch, RawBatch, RecordSpan};
 use tocsin_core::decoder::Decoder;
+use tocsin_core::matcher::RuleIdx;
 use tocsin_core::offset::PartitionId;
 use tocsin_core::time::Timestamp;
 use tocsin_core::value::Value;
@@ -38,7 +39,7 @@ const SHOWN_RULES_MAX: usize = 5;
 /// Wrong usage, or an event that cannot be read.
 pub fn run(args: &ExplainArgs) -> anyhow::Result<u8> {
     let as_of = args.as_of.as_deref().map(|text| loading::time_argument("--as-of", text)).transpose()?;
-    let loaded = loading::rules(&args.rules, true)?;
+    let loaded = loading::rules(&args.rules, &args.local, true)?;
     for diagnostic in loading::worth_telling(&loaded.diagnostics) {
         complain(&loading::written(diagnostic));
     }
@@ -140,7 +141,7 @@ enum Told<'a> {
 struct Explained<'a> {
     loaded: &'a Loaded,
     rules: Vec<Told<'a>>,
-    /// Which stateless rules match.
+    /// Which rules match, or count the event.
     matched: Vec<bool>,
 }
 
@@ -155,13 +156,21 @@ impl<'a> Explained<'a> {
         };
         let record = std::str::from_utf8(&batch.raw.bytes).unwrap_or_default();
         let event = EventValues { values: &values, record };
+        let is_stateful = |rule: RuleIdx| loaded.rules.rules[rule.index()].stateful.is_some();
         let tell = |rule: &Rule| match (&rule.document.body, &rule.stateful) {
             (Body::Detection(detection), _) => Told::Stateless(explain(detection, &event)),
-            (Body::Correlation(_), Some((_, sources))) => Told::Correlation(feeds(sources, &event)),
-            (Body::Correlation(_), None) => Told::Correlation(Vec::new()),
+            (_, Some((_, sources))) => Told::Correlation(feeds(sources, &is_stateful, &event)),
+            (Body::Correlation(_) | Body::Filter(_), None) => Told::Correlation(Vec::new()),
         };
         let rules: Vec<Told<'a>> = loaded.rules.rules.iter().map(tell).collect();
-        let matched = rules.iter().map(|told| matches!(told, Told::Stateless(tree) if tree.holds)).collect();
+        // Rules stand behind those that feed them.
+        let mut matched: Vec<bool> = Vec::with_capacity(rules.len());
+        for told in &rules {
+            matched.push(match told {
+                Told::Stateless(tree) => tree.holds,
+                Told::Correlation(feeds) => feeds.iter().any(|fed| takes_part(fed, &matched)),
+            });
+        }
         Explained { loaded, rules, matched }
     }
 

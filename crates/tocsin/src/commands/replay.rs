@@ -23,9 +23,12 @@ use crate::server::{JOURNAL_FOLDER, engine};
 /// Wrong usage, or a journal that cannot be read.
 pub fn run(args: &ReplayArgs) -> anyhow::Result<u8> {
     let folder = journal_folder(&args.journal)?;
-    let plan = plan(&RunArgs { config: args.config.clone(), ..RunArgs::default() }, None)?;
+    let plan = plan(
+        &RunArgs { config: args.config.clone(), local: args.local.clone(), ..RunArgs::default() },
+        None,
+    )?;
     let rules = if args.rules.is_empty() { &plan.rules } else { &args.rules };
-    let loaded = loading::rules(rules, true)?;
+    let loaded = loading::rules(rules, &plan.local, true)?;
     for diagnostic in loading::worth_telling(&loaded.diagnostics) {
         complain(&loading::written(diagnostic));
     }

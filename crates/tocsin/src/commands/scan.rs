@@ -56,7 +56,7 @@ pub fn run(args: &ScanArgs) -> anyhow::Result<u8> {
     let started = Instant::now();
     let format = format(&args.format)?;
     let as_of = args.as_of.as_deref().map(|text| loading::time_argument("--as-of", text)).transpose()?;
-    let loaded = loading::rules(&args.rules, !args.ungated)?;
+    let loaded = loading::rules(&args.rules, &args.local, !args.ungated)?;
     for diagnostic in loading::worth_telling(&loaded.diagnostics) {
         complain(&loading::written(diagnostic));
     }

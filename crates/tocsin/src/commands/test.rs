@@ -24,11 +24,13 @@ const TRACE: &str = "trace";
 /// Wrong usage, or results that cannot be written.
 pub fn run(args: &TestArgs) -> anyhow::Result<u8> {
     let traces = traces(&args.paths)?;
+    let (local, found) = loading::local(&args.local)?;
+    found.iter().for_each(|finding| complain(&loading::written(finding)));
     let mut out = BufWriter::new(io::stdout().lock());
     let mut reports = Vec::with_capacity(traces.len());
     let mut reader_left = false;
     for trace in &traces {
-        let report = tocsin_testkit::run(trace);
+        let report = tocsin_testkit::run_with(trace, &local);
         if !reader_left {
             let written = tell(&mut out, &report).and_then(|()| out.flush());
             reader_left = written.is_err();

@@ -106,7 +106,7 @@ const WRONG: [(&str, &str); 26] = [
     ),
     (
         "log: {level: loud}\nlisten: x\nwhat: 1",
-        "1:14: error: `log.level`: unknown word `loud` [wrong_value] | known: error, warn, info, debug, trace\n2:9: error: `listen`: `x` is not an address with a port [wrong_value] | write it as 127.0.0.1:8080, or [::1]:8080; 0.0.0.0 is every IPv4 address\n3:1: error: `what`: there is no such key [unknown_key] | known: listen, data, tenants, auth, ingest, sources, rules, detect, alerts, store, stream, limits, log",
+        "1:14: error: `log.level`: unknown word `loud` [wrong_value] | known: error, warn, info, debug, trace\n2:9: error: `listen`: `x` is not an address with a port [wrong_value] | write it as 127.0.0.1:8080, or [::1]:8080; 0.0.0.0 is every IPv4 address\n3:1: error: `what`: there is no such key [unknown_key] | known: listen, data, tenants, auth, ingest, sources, rules, placeholders, logsources, detect, alerts, store, stream, limits, log",
     ),
 ];
 

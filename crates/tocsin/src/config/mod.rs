@@ -41,9 +41,28 @@ pub use self::sections::DATA_DEFAULT;
 const ROLES: [&str; 5] = ["ingest", "detect", "correlate", "serve", "respond"];
 
 /// Top-level keys of a configuration, those of later releases included: what tells one from rules.
-const TOP_KEYS: [&str; 19] = [
-    "alerts", "auth", "batch", "data", "detect", "enrich", "history", "ingest", "limits", "listen", "log",
-    "redis", "respond", "rules", "sinks", "sources", "store", "stream", "tenants",
+const TOP_KEYS: [&str; 21] = [
+    "alerts",
+    "auth",
+    "batch",
+    "data",
+    "detect",
+    "enrich",
+    "history",
+    "ingest",
+    "limits",
+    "listen",
+    "log",
+    "logsources",
+    "placeholders",
+    "redis",
+    "respond",
+    "rules",
+    "sinks",
+    "sources",
+    "store",
+    "stream",
+    "tenants",
 ];
 
 /// Top-level keys of rules, one of which every rule has.
@@ -138,7 +157,14 @@ fn add_text(settings: &mut Settings, path: &Arc<PathBuf>, text: &str) -> bool {
 
 fn add_flags(settings: &mut Settings, args: &RunArgs, data: Option<&Path>) {
     let data = data.map(|path| path.display().to_string());
-    for (path, flag, text) in [("listen", "--listen", &args.listen), ("data", "--data", &data)] {
+    let shown = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
+    let (placeholders, logsources) = (shown(&args.local.placeholders), shown(&args.local.logsources));
+    for (path, flag, text) in [
+        ("listen", "--listen", &args.listen),
+        ("data", "--data", &data),
+        ("placeholders", "--placeholders", &placeholders),
+        ("logsources", "--logsources", &logsources),
+    ] {
         if let Some(text) = text {
             let (value, origin) = (Value::Text(text.clone()), Origin::Flag(flag));
             let setting = Setting { value, origin, key: Place::default() };

@@ -9,6 +9,8 @@ use tocsin_alert::role::View;
 use tocsin_api::ApiConfig;
 use tocsin_core::time::{Span, Timestamp};
 
+use crate::cli::LocalArgs;
+
 /// Everything `run` needs.
 #[derive(Debug)]
 pub struct RunPlan {
@@ -20,6 +22,8 @@ pub struct RunPlan {
     pub tenants: Vec<String>,
     /// Rule files and folders; empty: the shipped rules.
     pub rules: Vec<PathBuf>,
+    /// What the house adds to the language of rules.
+    pub local: LocalArgs,
     /// The HTTP side: limits, tokens, streams. An empty `auth.secret` stands for the data folder's
     /// own secret.
     pub api: ApiConfig,

@@ -15,6 +15,8 @@ use tocsin_sigma::ast::Severity;
 use tocsin_store::DEFAULT_TENANT;
 use tracing::Level;
 
+use crate::cli::LocalArgs;
+
 use super::auth::auth;
 use super::kinds::{Bytes, TenantName};
 use super::plan::{DetectPlan, HttpSourcePlan, LogFormat, LogPlan, RunPlan, StorePlan};
@@ -54,6 +56,7 @@ pub fn run_plan(settings: &mut Settings) -> RunPlan {
     let body_bytes_max = ingest(&mut settings.section("ingest"));
     let http = http(&mut settings.section("sources.http"));
     let rules = settings.section("").list("rules", Vec::new(), RULE_PATHS_MAX);
+    let local = local(&mut settings.section(""));
     let detect = detect(&mut settings.section("detect"));
     let log_view = log_view(&mut settings.section("alerts"));
     let store = store(&mut settings.section("store"));
@@ -61,7 +64,11 @@ pub fn run_plan(settings: &mut Settings) -> RunPlan {
     let limits = limits(&mut settings.section("limits"), body_bytes_max, &stream);
     let log = log(&mut settings.section("log"));
     let api = ApiConfig { limits, auth, stream };
-    RunPlan { listen, data, tenants, rules, api, http, detect, log_view, store, keepalive, log }
+    RunPlan { listen, data, tenants, rules, local, api, http, detect, log_view, store, keepalive, log }
+}
+
+fn local(from: &mut Section<'_>) -> LocalArgs {
+    LocalArgs { placeholders: from.optional("placeholders"), logsources: from.optional("logsources") }
 }
 
 fn tenants(from: &mut Section<'_>) -> Vec<String> {

@@ -13,11 +13,17 @@ const EXAMPLE: &str = include_str!("../../../../config/tocsin.yaml");
 const PAGE: &str = include_str!("../../../../docs/config.md");
 
 /// Keys with a value that is not their default.
+<<<<<<< HEAD
 const OTHER_VALUES: [(&str, &str); 37] = [
+=======
+const OTHER_VALUES: [(&str, &str); 38] = [
+>>>>>>> 2b376ed (Give rules placeholders and log sources of the house, from files)
     ("listen", "0.0.0.0:9000"),
     ("data", "elsewhere"),
     ("tenants", "acme"),
     ("rules", "my-rules"),
+    ("placeholders", "names.yml"),
+    ("logsources", "sources.yml"),
     ("auth.issuer", "me"),
     ("auth.audience", "you"),
     ("ingest.body_bytes_max", "1MiB"),

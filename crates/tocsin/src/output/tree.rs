@@ -85,12 +85,25 @@ impl<W: Write> TreeWriter<W> {
             let base = &rules.rules[fed.rule.index()];
             let holds = matched[fed.rule.index()];
             let name = base.meta.name.as_deref().unwrap_or(&base.meta.id);
-            let verdict = if holds { "matches" } else { "does not match" };
-            self.line(1, holds, &format!("{name} {verdict} ({})", role(fed.role)), "")?;
+            let verdict = match (base.stateful.is_some(), holds) {
+                (false, true) => "matches",
+                (false, false) => "does not match",
+                (true, true) => "takes the event into account",
+                (true, false) => "has nothing to do with the event",
+            };
+            let part = rule.stateful.as_ref().map(|(spec, _)| role(spec, fed.role)).unwrap_or_default();
+            self.line(1, holds, &format!("{name} {verdict} ({part})"), "")?;
             for (field, value) in fed.key.iter().filter(|_| holds) {
                 let text = match value {
                     Some(value) => format!("group key: {field} is {}", shown(value)),
                     None => format!("group key: {field} is absent, so the event is not counted"),
+                };
+                self.line(2, value.is_some(), &text, "")?;
+            }
+            for (field, value) in fed.value.iter().filter(|_| holds) {
+                let text = match value {
+                    Some(value) => format!("value: {field} is {}", shown(value)),
+                    None => format!("value: {field} is absent, so the event is not counted"),
                 };
                 self.line(2, value.is_some(), &text, "")?;
             }
@@ -164,10 +177,10 @@ impl<W: Write> TreeWriter<W> {
     }
 }
 
-/// Whether an event is counted: the rule matches and the group key is whole.
+/// Whether an event is counted: the rule matches, and the group key and the values are whole.
 #[must_use]
 pub fn takes_part(fed: &Fed<'_>, matched: &[bool]) -> bool {
-    matched[fed.rule.index()] && fed.key.iter().all(|(_, value)| value.is_some())
+    matched[fed.rule.index()] && fed.key.iter().chain(&fed.value).all(|(_, value)| value.is_some())
 }
 
 /// The parts of a node, a list right below it looked through, and what to say of that list.

@@ -22,14 +22,21 @@ pub fn correlation(rules: &RuleSet, rule: &Rule, feeds: &[Fed<'_>], matched: &[b
     let mut object = head(rule);
     let fed = |fed: &Fed<'_>| {
         let base = &rules.rules[fed.rule.index()].meta;
-        let key =
-            fed.key.iter().map(|(field, seen)| (field.clone(), seen.as_ref().map_or(Json::Null, value)));
-        json!({
+        let seen = |fields: &[(String, Option<Value<'_>>)]| {
+            let pairs =
+                fields.iter().map(|(field, seen)| (field.clone(), seen.as_ref().map_or(Json::Null, value)));
+            pairs.collect::<serde_json::Map<String, Json>>()
+        };
+        let mut object = json!({
             "rule": base.id,
-            "role": role(fed.role),
+            "role": rule.stateful.as_ref().map(|(spec, _)| role(spec, fed.role)),
             "matches": matched[fed.rule.index()],
-            "key": key.collect::<serde_json::Map<String, Json>>(),
-        })
+            "key": seen(&fed.key),
+        });
+        if !fed.value.is_empty() {
+            object["value"] = seen(&fed.value).into();
+        }
+        object
     };
     object["takes_part"] = feeds.iter().any(|fed| takes_part(fed, matched)).into();
     object["fed_by"] = feeds.iter().map(fed).collect();

@@ -180,7 +180,7 @@ pub fn engine(plan: &RunPlan) -> EngineConfig {
 }
 
 fn rules(plan: &RunPlan, seed: u64) -> anyhow::Result<Arc<Plan>> {
-    let loaded = loading::rules_with_seed(&plan.rules, true, seed)?;
+    let loaded = loading::rules_with_seed(&plan.rules, &plan.local, true, seed)?;
     for diagnostic in loading::worth_telling(&loaded.diagnostics) {
         complain(&loading::written(diagnostic));
     }

@@ -8,6 +8,7 @@ mod keys;
 mod recordings;
 mod recordings_windows;
 mod rule_folders;
+mod rule_language;
 mod scan;
 mod scan_bad_input;
 mod scan_forms;

@@ -1,0 +1,44 @@
+//! Stateless rules: log source, condition, and the filters that apply.
+
+use super::{Compiler, Refused};
+use crate::ast::{Body, Document, Expr, Severity};
+use crate::canonical;
+
+impl Compiler {
+    pub(super) fn stateless(&mut self, mut document: Document) {
+        if !self.admit(&document) {
+            return;
+        }
+        let filters = match self.filters.apply(&mut document) {
+            Ok(filters) => filters,
+            Err(refused) => return self.report(&document, Severity::Error, refused),
+        };
+        let Body::Detection(detection) = &document.body else { return };
+        let gate = match &detection.gate {
+            _ if !self.options.gate => Expr::And(Vec::new()),
+            Ok(gate) => gate.clone(),
+            Err(unmapped) => {
+                let hint = "the rule is loaded but can never match; map the log source in the file of \
+                            `--logsources`, or of `logsources` in the configuration";
+                let refused = Refused {
+                    place: detection.logsource.place,
+                    code: "unmapped_logsource",
+                    reason: unmapped.0.clone(),
+                    hint: Some(hint.to_string()),
+                };
+                self.report(&document, Severity::Warning, refused);
+                Expr::Or(Vec::new())
+            }
+        };
+        let expr = Expr::And(vec![detection.condition.clone(), gate]);
+        self.regex_bytes = 0;
+        let logic = match self.lower(&expr) {
+            Ok(logic) => logic,
+            Err(refused) => return self.report(&document, Severity::Error, refused),
+        };
+        let mut text = String::new();
+        canonical::write(&expr, &mut text);
+        let meta = self.meta(&document, &text, Vec::new(), None);
+        self.enter(document, meta, None, Some(logic), filters);
+    }
+}
