@@ -137,6 +137,9 @@ const LINUX_SERVICES: &[(&str, &[&str])] = &[
     ("syslog", &["sshd", "sudo", "su", "cron", "syslog"]),
 ];
 
+/// Products whose services the decoder recognises by what their events carry.
+const CLOUDS: &[&str] = &["aws", "azure", "gcp", "github", "kubernetes", "m365", "okta", "onelogin"];
+
 /// Categories that are event categories of the taxonomy, and the values they take.
 const CATEGORIES: &[(&str, &[&str])] = &[
     ("api_access", &["api_access"]),
@@ -167,6 +170,7 @@ pub fn gate(source: &LogSource) -> Result<Expr, Unmapped> {
         Some("windows") => windows(source),
         Some("linux") => linux(source),
         Some("apache" | "nginx") | None => generic(source),
+        Some(product) if CLOUDS.contains(&product) => Ok(cloud(source, product)),
         Some(other) => Err(Unmapped(format!("no format yields events of product `{other}`"))),
     }
 }
@@ -211,6 +215,12 @@ fn linux(source: &LogSource) -> Result<Expr, Unmapped> {
         conditions.push(event_category(category)?);
     }
     Ok(Expr::And(conditions))
+}
+
+fn cloud(source: &LogSource, product: &str) -> Expr {
+    let mut conditions = vec![any_of("logsource.product", &[product])];
+    conditions.extend(source.service.as_deref().map(|service| any_of("logsource.service", &[service])));
+    Expr::And(conditions)
 }
 
 fn generic(source: &LogSource) -> Result<Expr, Unmapped> {
