@@ -189,6 +189,11 @@ impl Notes {
         self.0 |= other.0;
     }
 
+    /// Takes the notes of the other set away.
+    pub fn remove(&mut self, other: Notes) {
+        self.0 &= !other.0;
+    }
+
     /// Whether a value of the event could not be taken as sent.
     #[must_use]
     pub fn about_values(self) -> bool {

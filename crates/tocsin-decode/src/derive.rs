@@ -5,6 +5,7 @@
 //! `_success` tell the outcome unless a status says otherwise.
 
 use crate::row::Stated;
+use crate::schemas;
 
 /// Values that others follow from; empty where absent.
 #[derive(Clone, Copy, Debug)]
@@ -21,6 +22,8 @@ pub struct Sent<'a> {
     pub windows_event_id: &'a [u8],
     /// Whether there is a path or a method: a request.
     pub has_request: bool,
+    /// The marks of schemas that hold ([`schemas`]).
+    pub marks: u128,
 }
 
 /// What follows.
@@ -116,6 +119,9 @@ pub fn derive(sent: &Sent<'_>, stated: Stated) -> Derivation {
         derivation.product = derivation.product.or(Some("windows"));
         derive_windows(sent.windows_event_id, &mut derivation);
     }
+    if sent.marks != 0 {
+        schemas::fill(sent.marks, &mut derivation);
+    }
     derivation.outcome = derivation
         .outcome
         .or_else(|| outcome_of_status(sent.outcome))
@@ -152,8 +158,8 @@ fn derive_windows(id: &[u8], derivation: &mut Derivation) {
     }
 }
 
-const FAILURE_WORDS: [&str; 7] = ["failed", "failure", "fail", "denied", "blocked", "401", "403"];
-const SUCCESS_WORDS: [&str; 4] = ["success", "succeeded", "ok", "allowed"];
+const FAILURE_WORDS: [&str; 8] = ["failed", "failure", "fail", "denied", "deny", "blocked", "401", "403"];
+const SUCCESS_WORDS: [&str; 5] = ["success", "succeeded", "ok", "allowed", "allow"];
 
 /// The outcome a status word or an HTTP status code tells.
 fn outcome_of_status(status: &[u8]) -> Option<&'static str> {
@@ -184,6 +190,7 @@ mod tests {
             status_code: b"",
             windows_event_id: b"",
             has_request: false,
+            marks: 0,
         }
     }
 

@@ -14,6 +14,13 @@ pub enum Framing {
 /// Bytes looked at to tell pretty-printed JSON from JSON lines.
 const SNIFF_BYTES_MAX: usize = 64 << 10;
 
+/// Keys of an object that does nothing but hold a list of records, as clouds export them: the
+/// object is opened, and each element of its list is a record.
+const ENVELOPE_KEYS: [&[u8]; 2] = [b"\"Records\"", b"\"records\""];
+
+/// Bytes within which such an object shows itself. One that begins with more space is a record.
+const ENVELOPE_HEAD_BYTES_MAX: usize = 256;
+
 /// What some editors begin a file with.
 pub const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
@@ -25,7 +32,8 @@ pub fn without_mark(bytes: &[u8]) -> &[u8] {
 
 impl Framing {
     /// The framing an input calls for by its first bytes: a JSON stream if they begin an array of
-    /// JSON values, or an object that goes on over several lines; lines for all else. A first line
+    /// JSON values, an object that only holds records, or an object that goes on over several lines;
+    /// lines for all else. A first line
     /// that is a broken object does not make a stream of the lines after it.
     #[must_use]
     pub fn recognise(first: &[u8]) -> Framing {
@@ -33,10 +41,47 @@ impl Framing {
         let text = without_mark(first).trim_ascii_start();
         let stream = match text.first() {
             Some(b'[') => begins_array(&text[1..]),
-            Some(b'{') => goes_on_over_lines(text),
+            Some(b'{') => matches!(envelope(text), Envelope::Opens(_)) || goes_on_over_lines(text),
             _ => false,
         };
         if stream { Framing::JsonStream } else { Framing::Lines }
+    }
+}
+
+/// Whether an object holds records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Envelope {
+    /// It does: so many bytes come before the first.
+    Opens(usize),
+    No,
+    /// There is not enough of it to tell.
+    Unclear,
+}
+
+/// Whether the object a text begins with is `{"Records":[` with an object, or nothing, in the list.
+fn envelope(text: &[u8]) -> Envelope {
+    let head = &text[..text.len().min(ENVELOPE_HEAD_BYTES_MAX)];
+    let opened = ENVELOPE_KEYS.iter().map(|key| envelope_of(head, key)).find(|with| *with != Envelope::No);
+    match opened {
+        Some(Envelope::Unclear) if text.len() > head.len() => Envelope::No,
+        other => other.unwrap_or(Envelope::No),
+    }
+}
+
+fn envelope_of(head: &[u8], key: &[u8]) -> Envelope {
+    let mut rest = head;
+    for token in [b"{", key, b":", b"["] {
+        rest = rest.trim_ascii_start();
+        match rest.strip_prefix(token) {
+            Some(after) => rest = after,
+            None if token.starts_with(rest) => return Envelope::Unclear,
+            None => return Envelope::No,
+        }
+    }
+    match rest.trim_ascii_start().first() {
+        Some(b'{' | b']') => Envelope::Opens(head.len() - rest.len()),
+        Some(_) => Envelope::No,
+        None => Envelope::Unclear,
     }
 }
 
@@ -73,7 +118,7 @@ fn first_line(text: &[u8]) -> Option<(&[u8], &[u8])> {
 /// Whether the value a line begins with ends on it.
 fn closes(line: &[u8]) -> bool {
     let mut values = Vec::new();
-    JsonCutter { in_array: true, ..JsonCutter::default() }.cut(line, 0, &mut values);
+    JsonCutter::at_value().cut(line, 0, &mut values);
     !values.is_empty()
 }
 
@@ -115,7 +160,8 @@ pub fn line(bytes: &[u8], start: usize, end: usize) -> RecordSpan {
 }
 
 /// Cuts JSON values out of a stream; keeps its place between pieces. At the top of the stream a
-/// bracket opens an array of values; inside it, one begins a value like any other.
+/// bracket opens an array of values; inside it, one begins a value like any other. An object there
+/// that only holds records is opened too, and what comes after its list is passed over.
 #[derive(Debug, Default)]
 pub struct JsonCutter {
     /// Bytes of the unfinished value already looked at.
@@ -125,9 +171,17 @@ pub struct JsonCutter {
     escaped: bool,
     /// Inside the array at the top of the stream.
     in_array: bool,
+    /// Inside an object at the top of the stream that only holds records.
+    in_envelope: bool,
 }
 
 impl JsonCutter {
+    /// A cutter that begins at a value of an array: nothing is opened there.
+    #[must_use]
+    pub fn at_value() -> JsonCutter {
+        JsonCutter { in_array: true, ..JsonCutter::default() }
+    }
+
     /// Appends the values that end in `bytes` at or after `from`; returns where the first unended
     /// one begins. The next call must begin there, with the same bytes and more.
     pub fn cut(&mut self, bytes: &[u8], from: usize, records: &mut Vec<RecordSpan>) -> usize {
@@ -135,6 +189,12 @@ impl JsonCutter {
         let mut at = from + self.seen;
         self.seen = 0;
         while at < bytes.len() {
+            if self.in_envelope && !self.in_array {
+                self.pass_over(bytes[at]);
+                at += 1;
+                start = at;
+                continue;
+            }
             if self.depth == 0 && !self.in_string {
                 if self.is_between(bytes[at]) {
                     at += 1;
@@ -148,6 +208,15 @@ impl JsonCutter {
                     continue;
                 }
                 start = at;
+                match self.open(&bytes[at..]) {
+                    Envelope::Opens(len) => {
+                        at += len;
+                        start = at;
+                        continue;
+                    }
+                    Envelope::Unclear => break,
+                    Envelope::No => {}
+                }
             }
             if self.step(bytes[at]) {
                 records.push(RecordSpan { start: start as u32, len: (at + 1 - start) as u32 });
@@ -160,6 +229,28 @@ impl JsonCutter {
             self.seen = 0;
         }
         start
+    }
+
+    /// Opens the object a text begins with, if it only holds records.
+    fn open(&mut self, text: &[u8]) -> Envelope {
+        if self.in_array || text.first() != Some(&b'{') {
+            return Envelope::No;
+        }
+        let found = envelope(text);
+        if matches!(found, Envelope::Opens(_)) {
+            self.in_array = true;
+            self.in_envelope = true;
+        }
+        found
+    }
+
+    /// Takes in a byte that comes after the list of an object that only holds records.
+    fn pass_over(&mut self, byte: u8) {
+        if self.depth == 0 && !self.in_string && byte == b'}' {
+            self.in_envelope = false;
+        } else {
+            self.step(byte);
+        }
     }
 
     /// Takes in a byte between values; says whether it is one.
@@ -175,10 +266,10 @@ impl JsonCutter {
         }
     }
 
-    /// Whether the array at the top of the stream is not closed yet.
+    /// Whether the array at the top of the stream is not closed yet, or the object around it.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        self.in_array
+        self.in_array || self.in_envelope
     }
 
     /// The bytes of the unfinished value were handed on: the next call begins with what follows.
@@ -265,6 +356,31 @@ mod tests {
     }
 
     #[test]
+    fn an_object_that_only_holds_records_is_opened() {
+        let long = format!("{{{}\"Records\":[{{}}]}}", " ".repeat(300));
+        for (text, expect, open) in [
+            ("{\"Records\":[{\"a\":[{}]},{\"b\":\"]}\"}]}", &["{\"a\":[{}]}", "{\"b\":\"]}\"}"][..], false),
+            ("{\"Records\":[]}\n{\"records\" : [\n {}\n]\n}\n{}", &["{}", "{}"], false),
+            ("{\"Records\":[{}],\"next\":{\"a\":\"}\"},\"b\":[1]}{\"c\":1}", &["{}", "{\"c\":1}"], false),
+            ("{\"Records\":[{\"Records\":[{}]}]}", &["{\"Records\":[{}]}"], false),
+            ("[{\"Records\":[{}]}]", &["{\"Records\":[{}]}"], false),
+            ("{\"Records\":[7]}", &["{\"Records\":[7]}"], false),
+            ("{\"Records\":{}}", &["{\"Records\":{}}"], false),
+            ("{\"a\":1,\"Records\":[{}]}", &["{\"a\":1,\"Records\":[{}]}"], false),
+            (&long, &[&long], false),
+            ("{\"Records\":[{},{\"a\":", &["{}"], true),
+            ("{\"Records\":[{}]", &["{}"], true),
+        ] {
+            for piece in 1..=text.len() {
+                assert_eq!(cut(text, piece), expect, "{text} in pieces of {piece}");
+            }
+            let mut cutter = JsonCutter::default();
+            cutter.cut(text.as_bytes(), 0, &mut Vec::new());
+            assert_eq!(cutter.is_open(), open, "{text}");
+        }
+    }
+
+    #[test]
     fn other_json_is_told_from_text() {
         for (text, expect) in [
             ("[1,2]", true),
@@ -288,6 +404,9 @@ mod tests {
         for (text, expect) in [
             ("{\"a\":1}\n{\"a\":2}\n", Framing::Lines),
             ("{\"a\":1}", Framing::Lines),
+            ("{\"Records\":[{\"a\":1},", Framing::JsonStream),
+            ("\u{feff}{ \"records\": [ ] }\n", Framing::JsonStream),
+            ("{\"Records\":1}\n{\"Records\":2}\n", Framing::Lines),
             ("{\n\"a\":1\n}\n", Framing::JsonStream),
             ("  [1,2]", Framing::JsonStream),
             ("[\n{\"a\":1}]", Framing::JsonStream),

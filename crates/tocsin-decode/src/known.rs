@@ -1,13 +1,21 @@
 //! Which field names Tocsin knows, for hints about rules: a name that is not here may still be
 //! sent in JSON.
 
+use crate::formats::{cef, logfmt};
+use crate::schemas;
 use crate::taxonomy::{ACTION_NAMES, ALIASES, DERIVED_FIELDS, OUTCOME_NAMES, TIME_NAMES};
 
 /// Fields that formats of text fill, beyond those that other names map to; some also go by the
 /// names that rules for web servers and Linux use.
 const TEXT_FIELDS: &[&str] = &[
     "COMMAND",
+    "DeviceEventClassID",
+    "DeviceProduct",
+    "DeviceVendor",
+    "DeviceVersion",
+    "Name",
     "PWD",
+    "Severity",
     "TTY",
     "USER",
     "c-ip",
@@ -25,6 +33,8 @@ const TEXT_FIELDS: &[&str] = &[
     "cs-user-agent",
     "cs-username",
     "cs-version",
+    "event.code",
+    "event.severity",
     "group.name",
     "http.request.referrer",
     "http.version",
@@ -39,6 +49,9 @@ const TEXT_FIELDS: &[&str] = &[
     "log.syslog.severity.name",
     "log.syslog.structured_data",
     "message",
+    "observer.product",
+    "observer.vendor",
+    "observer.version",
     "process.command_line",
     "process.name",
     "process.pid",
@@ -57,9 +70,18 @@ const TEXT_FIELDS: &[&str] = &[
 /// Whether any format fills a field of this name, or maps it to one.
 #[must_use]
 pub fn is_known(name: &str) -> bool {
-    let sent = [&TIME_NAMES[..], &ACTION_NAMES, &OUTCOME_NAMES, &DERIVED_FIELDS, TEXT_FIELDS];
+    let sent = [
+        &TIME_NAMES[..],
+        &ACTION_NAMES,
+        &OUTCOME_NAMES,
+        &DERIVED_FIELDS,
+        &schemas::TIME_NAMES,
+        &schemas::CLOUDTRAIL_NAMES,
+        TEXT_FIELDS,
+    ];
     let mapped = |(field, names): &(&str, &[&str])| *field == name || names.contains(&name);
-    sent.iter().any(|names| names.contains(&name)) || ALIASES.iter().any(mapped)
+    sent.iter().any(|names| names.contains(&name))
+        || [ALIASES, cef::NAMES, logfmt::NAMES].into_iter().flatten().any(mapped)
 }
 
 #[cfg(test)]
@@ -75,7 +97,11 @@ mod tests {
 
     #[test]
     fn every_field_a_text_format_fills_is_known() {
-        let sources = [include_str!("formats/syslog.rs"), include_str!("formats/access_log.rs")];
+        let sources = [
+            include_str!("formats/syslog.rs"),
+            include_str!("formats/access_log.rs"),
+            include_str!("formats/cef.rs"),
+        ];
         let mut count = 0;
         for name in sources.into_iter().flat_map(asked_for) {
             assert!(is_known(name), "add `{name}` to TEXT_FIELDS");

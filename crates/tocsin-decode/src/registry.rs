@@ -1,7 +1,7 @@
 //! Every format Tocsin reads: one file and one line here.
 
 use crate::format::{Format, FormatContext};
-use crate::formats::{access_log, evtx_json, json, syslog};
+use crate::formats::{access_log, cef, cloudtrail, evtx_json, json, logfmt, ocsf, syslog};
 
 /// One format.
 pub struct FormatEntry {
@@ -16,4 +16,13 @@ pub struct FormatEntry {
 }
 
 /// All formats, alphabetically.
-pub const FORMATS: &[FormatEntry] = &[access_log::ENTRY, evtx_json::ENTRY, json::ENTRY, syslog::ENTRY];
+pub const FORMATS: &[FormatEntry] = &[
+    access_log::ENTRY,
+    cef::ENTRY,
+    cloudtrail::ENTRY,
+    evtx_json::ENTRY,
+    json::ENTRY,
+    logfmt::ENTRY,
+    ocsf::ENTRY,
+    syslog::ENTRY,
+];

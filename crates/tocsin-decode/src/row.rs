@@ -11,7 +11,11 @@ use tocsin_core::time::Timestamp;
 use tocsin_core::value::{Kind, Slot};
 
 use crate::derive::{Derivation, Sent, derive, names_category};
+use crate::names::Names;
+use crate::schemas;
 use crate::taxonomy::{Target, Taxonomy};
+use crate::text::is_plain_ipv4;
+use crate::times::BestTime;
 
 /// Distinct (action, outcome, event id) combinations whose derivation is remembered. Above it the
 /// memory is emptied.
@@ -55,13 +59,20 @@ pub struct Row {
     best: Vec<Best>,
     generation: u32,
     slots_start: usize,
-    time: Option<(u8, Option<Timestamp>)>,
+    time: BestTime,
     /// A category named where an action could stand.
     category: Option<(u8, Span)>,
     action: Option<(u8, Span)>,
     outcome: Option<(u8, Span)>,
     status_code: Option<(u8, Span)>,
     event_id: Option<Span>,
+    /// The marks of schemas that hold, as bits.
+    marks: u128,
+    /// The time where schemas have it; counts once a schema is recognised.
+    schema_time: BestTime,
+    /// Name and text of a value that is sent as a pair, until the pair ends.
+    pair: (Option<Span>, Option<Span>),
+    paired: Option<Names>,
     has_request: bool,
     stated: Stated,
     notes: Notes,
@@ -89,6 +100,15 @@ struct DerivedFields {
     product: Option<FieldId>,
     service: Option<FieldId>,
     any: bool,
+}
+
+impl<'a> Found<'a> {
+    /// A part of this value, if it is one.
+    fn part(&self, part: Span) -> Option<Found<'a>> {
+        let start = part.start.checked_sub(self.start)? as usize;
+        let bytes = self.bytes.get(start..start + part.len as usize)?;
+        Some(Found { kind: part.kind, start: part.start, bytes })
+    }
 }
 
 impl Row {
@@ -119,12 +139,16 @@ impl Row {
             best: vec![Best::default(); taxonomy.table().len()],
             generation: 0,
             slots_start: 0,
-            time: None,
+            time: BestTime::default(),
             category: None,
             action: None,
             outcome: None,
             status_code: None,
             event_id: None,
+            marks: 0,
+            schema_time: BestTime::default(),
+            pair: (None, None),
+            paired: Some(Names::new(taxonomy, Taxonomy::targets)),
             has_request: false,
             stated: Stated::default(),
             notes: Notes::default(),
@@ -140,12 +164,15 @@ impl Row {
     pub fn begin(&mut self, batch: &EventBatch) {
         self.generation = self.generation.wrapping_add(1);
         self.slots_start = batch.slots.len();
-        self.time = None;
+        self.time = BestTime::default();
         self.category = None;
         self.action = None;
         self.outcome = None;
         self.status_code = None;
         self.event_id = None;
+        self.marks = 0;
+        self.schema_time = BestTime::default();
+        self.pair = (None, None);
         self.has_request = false;
         self.stated = Stated::default();
         self.notes = Notes::default();
@@ -160,7 +187,12 @@ impl Row {
                 Target::Named(id) => batch.slots.push(slot(id, &found)),
                 Target::Alias(id, rank) => self.put_alias(batch, id, rank, &found),
                 Target::Address(id, rank) => self.put_address(batch, id, rank, &found),
-                Target::Time(rank) => self.put_time(rank, &found),
+                Target::Time(rank) => self.time.offer(rank, &found),
+                Target::SchemaTime(rank) => self.schema_time.offer(rank, &found),
+                Target::Mark(mark) => self.marks |= schemas::bit_if_held(mark, &found),
+                Target::PairName => self.pair.0 = Some(span(&found)).filter(|_| found.kind == Kind::Text),
+                Target::PairText => self.pair.1 = Some(span(&found)),
+                Target::Pair => self.put_pair(batch, &found),
                 Target::Action(rank) if names_category(found.bytes) => {
                     keep_best(&mut self.category, rank, &found);
                 }
@@ -194,7 +226,12 @@ impl Row {
 
     /// States the event's time, read by the format itself.
     pub fn set_time(&mut self, time: Timestamp) {
-        self.time = Some((0, Some(time)));
+        self.time = BestTime::of(time);
+    }
+
+    /// States that the event has no time, though it may have what should be one.
+    pub fn set_no_time(&mut self, unreadable: bool) {
+        self.time = BestTime::none(unreadable);
     }
 
     /// Notes something unusual.
@@ -212,6 +249,17 @@ impl Row {
         self.stated = stated;
     }
 
+    /// Whether the marks of a schema have all been found.
+    #[must_use]
+    pub fn is_of(&self, schema: u128) -> bool {
+        self.marks & schema == schema
+    }
+
+    /// States that the event is of a schema, given by its marks.
+    pub fn assume(&mut self, schema: u128) {
+        self.marks |= schema;
+    }
+
     /// Takes back everything since [`Row::begin`]: the record cannot be read after all.
     pub fn abandon(&mut self, batch: &mut EventBatch) {
         batch.slots.truncate(self.slots_start);
@@ -222,17 +270,15 @@ impl Row {
         if self.derived.any {
             self.put_derived(batch, bytes);
         }
-        let time = match self.time {
-            Some((_, Some(time))) => time,
-            Some((_, None)) => {
-                self.notes.insert(Notes::UNREADABLE_TIME);
-                Timestamp::MIN
-            }
-            None => {
-                self.notes.insert(Notes::NO_TIME);
-                Timestamp::MIN
-            }
-        };
+        if self.marks != 0 && schemas::is_known(self.marks) {
+            self.time = self.schema_time.or(self.time);
+            // Services of the cloud give their name where an address is asked for.
+            self.notes.remove(Notes::NOT_AN_ADDRESS);
+        }
+        let time = self.time.get().unwrap_or_else(|note| {
+            self.notes.insert(note);
+            Timestamp::MIN
+        });
         batch.events.push(Event {
             time,
             record,
@@ -267,8 +313,7 @@ impl Row {
     }
 
     fn put_alias(&mut self, batch: &mut EventBatch, id: FieldId, rank: u8, found: &Found<'_>) {
-        let scalar =
-            matches!(found.kind, Kind::Text | Kind::Escaped | Kind::Number | Kind::True | Kind::False);
+        let scalar = !matches!(found.kind, Kind::Null | Kind::NullInList | Kind::Object | Kind::EmptyList);
         if scalar && !found.bytes.is_empty() && self.outranks(batch, id, rank) {
             batch.slots.push(slot(id, found));
             self.has_request |= self.request_fields.contains(&Some(id));
@@ -286,7 +331,8 @@ impl Row {
             return;
         }
         let text = std::str::from_utf8(found.bytes).unwrap_or_default();
-        let parsed = text.parse::<IpAddr>().ok().filter(|_| found.kind == Kind::Text);
+        let is_text = matches!(found.kind, Kind::Text | Kind::Derived);
+        let parsed = text.parse::<IpAddr>().ok().filter(|_| is_text);
         match parsed.map(|address| address.to_canonical()) {
             None => self.notes.insert(Notes::NOT_AN_ADDRESS),
             Some(address) if self.outranks(batch, id, rank) => {
@@ -301,19 +347,14 @@ impl Row {
         }
     }
 
-    fn put_time(&mut self, rank: u8, found: &Found<'_>) {
-        if self.time.is_some_and(|(best, time)| best <= rank && time.is_some()) {
-            return;
-        }
-        let parsed = match found.kind {
-            Kind::Text => Timestamp::parse(found.bytes).or_else(|| epoch(found.bytes)),
-            Kind::Number => epoch(found.bytes),
-            Kind::Null => return,
-            _ => None,
-        };
-        if parsed.is_some() || self.time.is_none() {
-            self.time = Some((rank, parsed));
-        }
+    /// Ends a pair, an object `found`: its text goes by its name.
+    fn put_pair(&mut self, batch: &mut EventBatch, found: &Found<'_>) {
+        let (Some(name), Some(text)) = std::mem::take(&mut self.pair) else { return };
+        // A key with dots in it may look like part of a pair, and lie outside the object.
+        let (Some(name), Some(value)) = (found.part(name), found.part(text)) else { return };
+        let Some(mut names) = self.paired.take() else { return };
+        self.put(batch, names.targets(name.bytes), value);
+        self.paired = Some(names);
     }
 
     fn put_derived(&mut self, batch: &mut EventBatch, bytes: &[u8]) {
@@ -351,6 +392,7 @@ impl Row {
             status_code: text(self.status_code.map(|(_, span)| span)),
             windows_event_id: text(self.event_id),
             has_request: self.has_request,
+            marks: self.marks,
         };
         if self.stated != Stated::default() {
             return derive(&sent, self.stated);
@@ -361,6 +403,9 @@ impl Row {
             self.memory_key.push(0xff);
         }
         self.memory_key.push(u8::from(sent.has_request));
+        if sent.marks != 0 {
+            self.memory_key.extend_from_slice(&sent.marks.to_le_bytes());
+        }
         if let Some(known) = self.memory.get(&*self.memory_key) {
             return *known;
         }
@@ -398,14 +443,6 @@ fn push_derived(batch: &mut EventBatch, field: FieldId, text: &str) {
     batch.slots.push(Slot { field, kind: Kind::Derived, start, len: text.len() as u32 });
 }
 
-fn epoch(bytes: &[u8]) -> Option<Timestamp> {
-    let text = std::str::from_utf8(bytes).ok()?;
-    match text.parse::<i64>() {
-        Ok(whole) => Timestamp::from_epoch_integer(whole),
-        Err(_) => Timestamp::from_epoch(text.parse().ok()?),
-    }
-}
-
 /// Whether bytes are an event id; other senders put anything under the same name.
 fn is_windows_event_id(bytes: &[u8]) -> bool {
     (1..=5).contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_digit)
@@ -413,53 +450,4 @@ fn is_windows_event_id(bytes: &[u8]) -> bool {
 
 fn is_status_code(bytes: &[u8]) -> bool {
     matches!(bytes, [b'1'..=b'5', b'0'..=b'9', b'0'..=b'9'])
-}
-
-/// Whether bytes are a dotted quad in its one canonical spelling.
-fn is_plain_ipv4(bytes: &[u8]) -> bool {
-    let (mut parts, mut digits, mut value) = (1, 0_u8, 0_u32);
-    for byte in bytes {
-        match byte {
-            b'0'..=b'9' => {
-                value = value * 10 + u32::from(byte - b'0');
-                let leading_zero = digits == 1 && value < 10;
-                digits += 1;
-                if leading_zero || value > 255 || digits > 3 {
-                    return false;
-                }
-            }
-            b'.' if digits > 0 => {
-                parts += 1;
-                digits = 0;
-                value = 0;
-            }
-            _ => return false,
-        }
-    }
-    parts == 4 && digits > 0
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn dotted_quads_have_one_spelling() {
-        for (text, expect) in [
-            ("10.0.0.1", true),
-            ("0.0.0.0", true),
-            ("255.255.255.255", true),
-            ("256.0.0.1", false),
-            ("01.2.3.4", false),
-            ("1.2.3", false),
-            ("1.2.3.4.5", false),
-            ("1..2.3", false),
-            ("1.2.3.", false),
-            ("", false),
-            ("1.2.3.4 ", false),
-            ("10.20.30.400", false),
-        ] {
-            assert_eq!(is_plain_ipv4(text.as_bytes()), expect, "{text}");
-        }
-    }
 }

@@ -5,12 +5,15 @@
 //! found in the wild, so its reader takes what is found there: a day padded with a space, a zero
 //! or nothing, a fraction, a year after the day, a missing host, a missing tag.
 
-use tocsin_core::time::{Civil, Timestamp};
+use tocsin_core::time::{Civil, Span, Timestamp};
 
 use crate::text::{civil, latest_year, leading_digits, month, number, split_once};
 
+/// How far after the reference time a line without a year may lie.
+pub const YEARLESS_AHEAD_MAX: Span = Span(24 * 3_600 * 1_000_000_000);
+
 /// The highest priority: facility 23, severity 7.
-const PRIORITY_MAX: u32 = 191;
+pub(crate) const PRIORITY_MAX: u32 = 191;
 /// RFC 5424, section 6: lengths of the header's fields in bytes.
 const HOST_BYTES_MAX: usize = 255;
 const APP_BYTES_MAX: usize = 48;
@@ -217,7 +220,7 @@ fn read_legacy_date(text: &[u8], limit: Timestamp) -> Option<(Timestamp, bool, &
 }
 
 /// A fraction of a second as nanoseconds, and what follows it.
-fn read_fraction(text: &[u8]) -> Option<(u32, &[u8])> {
+pub(crate) fn read_fraction(text: &[u8]) -> Option<(u32, &[u8])> {
     let Some(fraction) = text.strip_prefix(b".") else { return Some((0, text)) };
     let (digits, rest) = leading_digits(fraction);
     let kept = digits.get(..9).unwrap_or(digits);

@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 use tocsin_core::field::{FieldId, FieldTable};
 
+use crate::schemas;
+
 /// What a value at some path fills.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Target {
@@ -19,6 +21,16 @@ pub enum Target {
     Address(FieldId, u8),
     /// The event's time.
     Time(u8),
+    /// The event's time, if a schema is recognised.
+    SchemaTime(u8),
+    /// A mark by which schemas are recognised, by its number.
+    Mark(u8),
+    /// The name in a pair of name and text.
+    PairName,
+    /// The text in such a pair.
+    PairText,
+    /// The pair itself: an object.
+    Pair,
     /// What happened, from which category and outcome may follow.
     Action(u8),
     /// How it went.
@@ -41,7 +53,18 @@ pub const DERIVED_FIELDS: [&str; 6] = [
 
 pub(crate) const TIME_NAMES: [&str; 7] =
     ["timestamp", "@timestamp", "time", "eventTime", "UtcTime", "TimeCreated", "SystemTime"];
-pub(crate) const ACTION_NAMES: [&str; 5] = ["event.action", "type", "event_type", "eventName", "action"];
+pub(crate) const ACTION_NAMES: [&str; 10] = [
+    "event.action",
+    "type",
+    "event_type",
+    "eventName",
+    "action",
+    "eventType",
+    "eventtype",
+    "operationName",
+    "protoPayload.methodName",
+    "activity_name",
+];
 pub(crate) const OUTCOME_NAMES: [&str; 4] = ["event.outcome", "status", "outcome", "status_code"];
 
 /// Taxonomy fields and the names that fill them, in row order. The taxonomy name itself, which
@@ -49,21 +72,86 @@ pub(crate) const OUTCOME_NAMES: [&str; 4] = ["event.outcome", "status", "outcome
 pub(crate) const ALIASES: &[(&str, &[&str])] = &[
     (
         "source.ip",
-        &["source.ip", "source_ip", "client_ip", "src_ip", "remote_addr", "sourceIPAddress", "IpAddress"],
+        &[
+            "source.ip",
+            "source_ip",
+            "client_ip",
+            "src_ip",
+            "remote_addr",
+            "sourceIPAddress",
+            "IpAddress",
+            "src_endpoint.ip",
+            "client.ipAddress",
+            "callerIpAddress",
+            "ipAddress",
+            "actor_ip",
+            "ipaddr",
+            "ClientIP",
+            "protoPayload.requestMetadata.callerIp",
+            "sourceIPs",
+        ],
     ),
-    ("user.id", &["user.id", "user_id", "userIdentity.arn"]),
+    ("source.port", &["source.port", "src_endpoint.port"]),
+    ("destination.ip", &["destination.ip", "dst_endpoint.ip"]),
+    ("destination.port", &["destination.port", "dst_endpoint.port"]),
+    ("user.id", &["user.id", "user_id", "userIdentity.arn", "actor.user.uid"]),
     (
         "user.name",
-        &["user.name", "user", "username", "TargetUserName", "user_id", "userIdentity.arn", "user_email"],
+        &[
+            "user.name",
+            "user",
+            "username",
+            "TargetUserName",
+            "userIdentity.userName",
+            "userIdentity.sessionContext.sessionIssuer.userName",
+            "actor.user.name",
+            "actor.alternateId",
+            "actor.email",
+            "actor",
+            "actor_user_name",
+            "userPrincipalName",
+            "properties.userPrincipalName",
+            "protoPayload.authenticationInfo.principalEmail",
+            "UserId",
+            "user_id",
+            "userIdentity.arn",
+            "user_email",
+        ],
     ),
-    ("user.email", &["user.email", "user_email"]),
-    ("host.name", &["host.name", "asset_id", "host", "hostname", "Computer", "Hostname", "computer_name"]),
+    ("user.email", &["user.email", "user_email", "user.email_addr", "actor.user.email_addr"]),
+    (
+        "host.name",
+        &[
+            "host.name",
+            "asset_id",
+            "host",
+            "hostname",
+            "Computer",
+            "Hostname",
+            "computer_name",
+            "device.hostname",
+        ],
+    ),
     ("url.original", &["url.original", "endpoint", "path", "uri"]),
     ("url.path", &["url.path", "endpoint", "path", "uri"]),
-    ("http.request.method", &["http.request.method", "method"]),
-    ("user_agent.original", &["user_agent.original", "user_agent"]),
+    ("http.request.method", &["http.request.method", "method", "http_request.http_method"]),
+    (
+        "user_agent.original",
+        &[
+            "user_agent.original",
+            "user_agent",
+            "userAgent",
+            "client.userAgent.rawUserAgent",
+            "http_request.user_agent",
+            "protoPayload.requestMetadata.callerSuppliedUserAgent",
+        ],
+    ),
     ("http.response.body.bytes", &["http.response.body.bytes", "bytes", "size"]),
     ("source.bytes", &["source.bytes", "bytes_out"]),
+    ("process.command_line", &["process.command_line", "process.cmd_line"]),
+    ("cloud.account.id", &["cloud.account.id", "recipientAccountId", "cloud.account.uid"]),
+    ("cloud.region", &["cloud.region", "awsRegion"]),
+    ("cloud.service.name", &["cloud.service.name", "eventSource", "protoPayload.serviceName"]),
     ("device.id", &["device.id", "device_id"]),
     ("session.id", &["session.id", "session_id"]),
     ("user.roles", &["user.roles", "role", "new_role"]),
@@ -140,7 +228,18 @@ impl Taxonomy {
         for name in names_of(path) {
             self.add_targets(&name, &mut targets);
         }
+        targets.extend(pair_part(path));
+        // What a sender could not map keeps its name, and fills nothing else.
+        targets.extend(path.strip_prefix("unmapped.").and_then(|sent| self.named(sent)));
         targets
+    }
+
+    /// The field of exactly this name, unless it is one that several names fill.
+    #[must_use]
+    pub fn named(&self, name: &str) -> Option<Target> {
+        let is_alias = ALIASES.iter().any(|(field, _)| *field == name);
+        let id = self.table.get(name).filter(|_| !is_alias && !DERIVED_FIELDS.contains(&name))?;
+        Some(Target::Named(id))
     }
 
     fn add_targets(&self, name: &str, targets: &mut Vec<Target>) {
@@ -149,9 +248,8 @@ impl Taxonomy {
                 targets.push(target);
             }
         };
-        let is_alias = ALIASES.iter().any(|(field, _)| *field == name);
-        if let Some(id) = self.table.get(name).filter(|_| !is_alias && !DERIVED_FIELDS.contains(&name)) {
-            add(Target::Named(id));
+        if let Some(named) = self.named(name) {
+            add(named);
         }
         for (field, names) in ALIASES {
             let rank = names.iter().position(|alias| *alias == name);
@@ -159,13 +257,19 @@ impl Taxonomy {
                 add(Target::Request);
             }
             if let (Some(rank), Some(id)) = (rank, self.table.get(field)) {
-                let address = *field == "source.ip";
+                let address = field.ends_with(".ip");
                 let rank = rank as u8;
                 add(if address { Target::Address(id, rank) } else { Target::Alias(id, rank) });
             }
         }
         if let Some(rank) = TIME_NAMES.iter().position(|time| *time == name) {
             add(Target::Time(rank as u8));
+        }
+        if let Some(rank) = schemas::TIME_NAMES.iter().position(|time| *time == name) {
+            add(Target::SchemaTime(rank as u8));
+        }
+        for mark in schemas::marks_on(name) {
+            add(Target::Mark(mark));
         }
         if let Some(rank) = ACTION_NAMES.iter().position(|n| *n == name).filter(|_| self.wants_action) {
             add(Target::Action(rank as u8));
@@ -184,13 +288,28 @@ impl Taxonomy {
     }
 }
 
+/// Exporters that give event data as a list of pairs spell the pair's name and text so.
+const PAIR_NAMES: [&str; 5] = ["@Name", "#attributes.Name", "$.Name", "_Name", "Name"];
+const PAIR_TEXTS: [&str; 5] = ["#text", "_", "__text", "text", "Value"];
+
+/// What a path in a list of pairs of event data is: `{"Data":[{"@Name":"Image","#text":"x"}]}`.
+fn pair_part(path: &str) -> Option<Target> {
+    let inner = WINDOWS_PREFIXES.iter().find_map(|prefix| path.strip_prefix(prefix))?.strip_prefix("Data")?;
+    match inner.strip_prefix('.') {
+        Some(part) if PAIR_NAMES.contains(&part) => Some(Target::PairName),
+        Some(part) if PAIR_TEXTS.contains(&part) => Some(Target::PairText),
+        None if inner.is_empty() => Some(Target::Pair),
+        _ => None,
+    }
+}
+
 /// The names a path goes by: itself, without an exporter's prefix, in the rules' spelling, and
 /// without spaces.
 fn names_of(path: &str) -> Vec<String> {
     let mut names = vec![path.to_string()];
     let stripped = WINDOWS_PREFIXES.iter().find_map(|prefix| path.strip_prefix(prefix));
     let user_data = path.strip_prefix("Event.UserData.").and_then(|rest| rest.split_once('.'));
-    let inner = stripped.or(user_data.map(|(_, rest)| rest));
+    let inner = stripped.or(user_data.map(|(_, rest)| rest)).or(schemas::inside_envelope(path));
     names.extend(inner.map(str::to_string));
     let base = inner.unwrap_or(path);
     let respelled = WINDOWS_NAMES.iter().find(|(sent, _)| *sent == base);

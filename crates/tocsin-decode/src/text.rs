@@ -8,6 +8,7 @@ use tocsin_core::time::{Civil, Timestamp};
 use tocsin_core::value::Kind;
 
 use crate::format::Record;
+use crate::formats::json::bad_escape;
 use crate::row::{Found, Row};
 use crate::taxonomy::{Target, Taxonomy};
 
@@ -54,6 +55,29 @@ impl Fill<'_, '_> {
     pub fn text_or_empty(&mut self, targets: &[Target], part: &[u8]) {
         if !targets.is_empty() {
             self.put(targets, Kind::Text, part);
+        }
+    }
+
+    /// Gives a word to its targets: a number if it is one, else a text, also an empty one.
+    pub fn word(&mut self, targets: &[Target], part: &[u8]) {
+        if !targets.is_empty() {
+            self.put(targets, if is_number(part) { Kind::Number } else { Kind::Text }, part);
+        }
+    }
+
+    /// Gives a text with JSON's escapes to its targets; as written where an escape is none of JSON's.
+    pub fn escaped(&mut self, targets: &[Target], part: &[u8]) {
+        if !targets.is_empty() {
+            let plain = memchr::memchr(b'\\', part).is_none() || bad_escape(part).is_some();
+            self.put(targets, if plain { Kind::Text } else { Kind::Escaped }, part);
+        }
+    }
+
+    /// Gives a text that was made from the record, and stands nowhere in it, to its targets.
+    pub fn made(&mut self, targets: &[Target], text: &[u8]) {
+        if let (false, Ok(start)) = (targets.is_empty(), u32::try_from(self.batch.arena.len())) {
+            self.batch.arena.extend_from_slice(text);
+            self.row.put(self.batch, targets, Found { kind: Kind::Derived, start, bytes: text });
         }
     }
 
@@ -120,6 +144,31 @@ pub fn is_address_like(bytes: &[u8]) -> bool {
     colons >= 2 || (colons == 0 && dots == 3 && !letters)
 }
 
+/// Whether bytes are a dotted quad in its one canonical spelling.
+#[must_use]
+pub fn is_plain_ipv4(bytes: &[u8]) -> bool {
+    let (mut parts, mut digits, mut value) = (1, 0_u8, 0_u32);
+    for byte in bytes {
+        match byte {
+            b'0'..=b'9' => {
+                value = value * 10 + u32::from(byte - b'0');
+                let leading_zero = digits == 1 && value < 10;
+                digits += 1;
+                if leading_zero || value > 255 || digits > 3 {
+                    return false;
+                }
+            }
+            b'.' if digits > 0 => {
+                parts += 1;
+                digits = 0;
+                value = 0;
+            }
+            _ => return false,
+        }
+    }
+    parts == 4 && digits > 0
+}
+
 /// What stands before the first such byte; everything when there is none.
 #[must_use]
 pub fn before(text: &[u8], byte: u8) -> &[u8] {
@@ -152,6 +201,16 @@ pub fn split_at_word<'a>(text: &'a [u8], word: &[u8]) -> Option<(&'a [u8], &'a [
 pub fn rsplit_at_word<'a>(text: &'a [u8], word: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
     let at = text.windows(word.len()).rposition(|window| window == word)?;
     Some((text.get(..at)?, text.get(at + word.len()..)?))
+}
+
+/// Whether bytes are a number as JSON writes it, without exponent. What begins with a zero that
+/// counts for nothing is a code and no number.
+#[must_use]
+pub fn is_number(text: &[u8]) -> bool {
+    let digits = text.strip_prefix(b"-").unwrap_or(text);
+    let (whole, fraction) = split_once(digits, b'.').unwrap_or((digits, b"0"));
+    let all_digits = |part: &[u8]| !part.is_empty() && part.iter().all(u8::is_ascii_digit);
+    all_digits(whole) && all_digits(fraction) && (whole.len() == 1 || !whole.starts_with(b"0"))
 }
 
 /// The digits a text begins with, and what follows them.
@@ -264,11 +323,50 @@ mod tests {
     }
 
     #[test]
+    fn words_that_are_numbers() {
+        for (text, expect) in [
+            ("0", true),
+            ("-17", true),
+            ("10.25", true),
+            ("0.5", true),
+            ("007", false),
+            ("1.2.3", false),
+            (".5", false),
+            ("5.", false),
+            ("1e3", false),
+            ("-", false),
+            ("", false),
+        ] {
+            assert_eq!(is_number(text.as_bytes()), expect, "{text}");
+        }
+    }
+
+    #[test]
     fn numbers_are_digits_that_fit() {
         for (text, expect) in
             [("0", Some(0)), ("4294967295", Some(u32::MAX)), ("4294967296", None), ("", None), ("1a", None)]
         {
             assert_eq!(number(text.as_bytes()), expect, "{text}");
+        }
+    }
+
+    #[test]
+    fn dotted_quads_have_one_spelling() {
+        for (text, expect) in [
+            ("10.0.0.1", true),
+            ("0.0.0.0", true),
+            ("255.255.255.255", true),
+            ("256.0.0.1", false),
+            ("01.2.3.4", false),
+            ("1.2.3", false),
+            ("1.2.3.4.5", false),
+            ("1..2.3", false),
+            ("1.2.3.", false),
+            ("", false),
+            ("1.2.3.4 ", false),
+            ("10.20.30.400", false),
+        ] {
+            assert_eq!(is_plain_ipv4(text.as_bytes()), expect, "{text}");
         }
     }
 }

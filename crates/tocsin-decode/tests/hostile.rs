@@ -4,7 +4,7 @@
 mod support;
 
 use proptest::prelude::*;
-use support::{FIELDS, decode};
+use support::{FIELDS, decode, render};
 use tocsin_core::batch::EventBatch;
 use tocsin_core::value::Kind;
 
@@ -26,12 +26,28 @@ const LINES: &[&str] = &[
     r#"<165>1 2003-10-11T22:14:15.003Z host app 77 ID47 [a@1 b="c\]" d=""][e] 'su root' failed for ann on /dev/pts/8"#,
     r#"203.0.113.9 - ann [17/May/2015:10:05:03 +0000] "GET /a?b=c HTTP/1.1" 200 42 "http://h/\"x\"" "agent""#,
     r#"example.com:443 host.example.net - - [17/May/2015:10:05:03 -0430] "\x16\x03" 400 - "-" "-" "more""#,
+    r"CEF:0|v \| w|p|1|2|name|7|rt=1768464000000 src=203.0.113.9 cs1Label=By cs1=a \= b msg=c d",
+    r"<134>Jan 15 09:00:00 fw-1 CEF:0|v|p|1|2|name|High|end=Jan 15 2026 08:00:00.5 GMT+01:00 suser=ann",
+    r#"ts=2026-01-15T08:00:00Z level=warn msg="a \"b\"\n" client_ip=203.0.113.9 user=ann count=7 note="#,
+    r##"{"Event":{"EventData":{"Data":[{"@Name":"TargetUserName","#text":"ann"},{"#text":"x","@Name":"y z"}]}}}"##,
+    r#"{"detail":{"eventName":"ConsoleLogin","eventSource":"signin.amazonaws.com","sourceIPAddress":"203.0.113.9"}}"#,
 ];
+
+/// The format each of these lines is of.
+fn format_of(line: &str) -> &'static str {
+    match line {
+        _ if line.contains("CEF:") => "cef",
+        _ if line.starts_with('{') => "json",
+        _ if line.starts_with("ts=") => "logfmt",
+        _ if line.contains("HTTP/1.1") || line.contains("\\x16") => "access_log",
+        _ => "syslog",
+    }
+}
 
 /// Bytes that mean something to the readers.
 const TOKENS: &[&str] = &[
     " ", ":", "[", "]", "\"", "\\", "<", ">", "-", "%", "'", " from ", " port ", " ; ", "=", "9", "é", "😀",
-    "\u{feff}", "\t",
+    "\u{feff}", "\t", "|", "=", "CEF:0|", "{", "}", "#text", "Label=",
 ];
 
 fn check(batch: &EventBatch, lines: usize) {
@@ -54,9 +70,8 @@ fn check(batch: &EventBatch, lines: usize) {
 }
 
 fn check_all_formats(line: &[u8]) {
-    for format in ["syslog", "access_log", "auto"] {
-        let other = LINES[0].as_bytes();
-        let lines = [other, line, other];
+    for format in ["syslog", "access_log", "cef", "logfmt", "json", "auto"] {
+        let lines = [LINES[0].as_bytes(), line, LINES[0].as_bytes()];
         check(&decode(format, AS_OF, FIELDS, &lines), if line.is_empty() { 2 } else { 3 });
     }
 }
@@ -95,6 +110,20 @@ proptest! {
     #[test]
     fn random_bytes(line in prop::collection::vec(any::<u8>().prop_filter("one line", |b| *b != b'\n'), 0..120)) {
         check_all_formats(&line);
+    }
+}
+
+/// Whatever came before it, a line is read as by its own format alone.
+#[test]
+fn no_format_takes_the_lines_of_another() {
+    for before in LINES {
+        for line in LINES {
+            let auto = decode("auto", AS_OF, FIELDS, &[before.as_bytes(), line.as_bytes()]);
+            let alone = decode(format_of(line), AS_OF, FIELDS, &[line.as_bytes()]);
+            let (got, expect) = (&auto.events[1], &alone.events[0]);
+            assert_eq!(render(&auto, got), render(&alone, expect), "{line} after {before}");
+            assert_eq!((got.time, got.notes), (expect.time, expect.notes), "{line} after {before}");
+        }
     }
 }
 

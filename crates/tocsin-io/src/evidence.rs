@@ -73,7 +73,7 @@ impl Reread {
     fn record(&mut self, offset: u64) -> Option<Vec<u8>> {
         self.file.seek(SeekFrom::Start(offset)).ok()?;
         let mut bytes = Vec::new();
-        let mut cutter = JsonCutter::default();
+        let mut cutter = JsonCutter::at_value();
         let mut records = Vec::new();
         while bytes.len() <= RECORD_BYTES_MAX {
             let had = bytes.len();

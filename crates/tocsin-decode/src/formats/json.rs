@@ -320,7 +320,7 @@ impl Walk<'_, '_> {
 }
 
 /// Offset of the first escape that JSON does not know.
-fn bad_escape(text: &[u8]) -> Option<usize> {
+pub(crate) fn bad_escape(text: &[u8]) -> Option<usize> {
     let mut at = 0;
     while let Some(found) = memchr::memchr(b'\\', &text[at..]) {
         let backslash = at + found;

@@ -4,13 +4,14 @@
 //! A line that begins in none of these ways is refused.
 
 use tocsin_core::batch::{EventBatch, Notes, Reason};
-use tocsin_core::time::Span;
+use tocsin_core::time::Timestamp;
 
+use crate::cef_parts::syslog_before;
 use crate::format::{Format, FormatContext, Record, Refusal};
 use crate::messages::{self, Said};
 use crate::registry::FormatEntry;
 use crate::row::{Row, Stated};
-use crate::syslog_header::{self, Header};
+use crate::syslog_header::{self, Header, YEARLESS_AHEAD_MAX};
 use crate::taxonomy::{Target, Taxonomy};
 use crate::text::{Fill, SourceTargets, targets};
 
@@ -19,11 +20,8 @@ pub const ENTRY: FormatEntry = FormatEntry {
     name: "syslog",
     summary: "syslog lines (RFC 5424, RFC 3164, rsyslog with ISO time)",
     build: |context| Box::new(Syslog::new(context)),
-    recognise: syslog_header::looks_like_syslog,
+    recognise: |text| syslog_header::looks_like_syslog(text) && syslog_before(text, Timestamp::MAX).is_none(),
 };
-
-/// How far after the reference time a line without a year may lie.
-const YEARLESS_AHEAD_MAX: Span = Span(24 * 3_600 * 1_000_000_000);
 
 /// Facilities by code: RFC 5424, table 1, in the short names of `syslog.h`.
 const FACILITIES: [(&str, &str); 24] = [

@@ -182,6 +182,8 @@ struct Report {
     results: Results,
     progress: Progress,
     names: Vec<String>,
+    /// The format asked for, `auto` without.
+    format: String,
     told: u64,
     untold: u64,
     told_values: u64,
@@ -203,6 +205,7 @@ impl Report {
             results,
             progress: Progress::new(inputs.total),
             names: inputs.names.clone(),
+            format: args.format.clone(),
             told: 0,
             untold: 0,
             told_values: 0,
@@ -336,12 +339,15 @@ impl Watcher for Report {
         self.told += 1;
         let field =
             quarantined.field.as_deref().map(|field| format!("field `{field}`: ")).unwrap_or_default();
-        let hint = if quarantined.reason == Reason::UnknownFormat { " (name one with --format)" } else { "" };
+        let what = match (quarantined.reason, self.format.as_str()) {
+            (Reason::UnknownFormat, "auto") => "no known log format (name one with --format)",
+            (Reason::UnknownFormat, _) => "not of the format named with --format",
+            (reason, _) => reason.describe(),
+        };
         let told = format!(
-            "{}:{line}:{}: {field}{}{hint} [{}]",
+            "{}:{line}:{}: {field}{what} [{}]",
             self.name(partition),
             quarantined.at + 1,
-            quarantined.reason.describe(),
             quarantined.reason.as_str()
         );
         self.progress.suspend(|| complain(&told));

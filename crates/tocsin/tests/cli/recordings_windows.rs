@@ -12,7 +12,7 @@ use crate::scan_support::Scanned;
 use crate::support::Folder;
 
 /// A match: 0-based line and rule.
-type Found = BTreeSet<(u64, String)>;
+pub type Found = BTreeSet<(u64, String)>;
 
 const RULES: &str = "sigma_rules/sigma_windows_and_cloud_rules.jsonl.gz";
 const REGRESSION: &str = "sigma_regression/cases.jsonl.gz";
@@ -46,7 +46,7 @@ const MORE_IN_EVTX: &[(&str, usize, &str)] = &[
 ];
 
 /// A folder with all public rules.
-fn all_rules() -> Option<Folder> {
+pub fn all_rules() -> Option<Folder> {
     let rules = objects_of(&recording(RULES)?);
     assert_eq!(rules.len(), 2_952);
     Some(rules.iter().fold(Folder::new(), |folder, rule| {
@@ -55,14 +55,14 @@ fn all_rules() -> Option<Folder> {
     }))
 }
 
-fn scan_all(folder: &Folder, files: &[&str]) -> Scanned {
+pub fn scan_all(folder: &Folder, files: &[&str]) -> Scanned {
     let got: Scanned =
         folder.run(&[&["scan"], files, &["-r", "rules", "--as-of", AFTER_ALL, "--matches"]].concat()).into();
     assert_eq!((got.code, &got.summary()["rejected"]), (0, &json!({})), "{}", got.err);
     got
 }
 
-fn found(objects: &[Value], file: Option<&str>) -> Found {
+pub fn found(objects: &[Value], file: Option<&str>) -> Found {
     let of_file = objects.iter().filter(|found| found["file"].as_str() == file);
     of_file
         .map(|found| (found["line"].as_u64().unwrap() - 1, found["rule"].as_str().unwrap().to_string()))

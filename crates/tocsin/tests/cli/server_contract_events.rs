@@ -40,11 +40,14 @@ fn one_object_an_array_or_lines_are_taken_plain_or_compressed() {
     let [one, two, three] = [0, 1, 2].map(|second| failed_login(second, "192.0.2.1"));
     let array = json!([one, two, three]).to_string();
     let list = lines(&[one.clone(), two.clone(), three.clone()]);
+    let records = json!({ "Records": [one, two, three] }).to_string();
     for (headers, body, accepted) in [
         (vec![JSON], one.to_string().into_bytes(), 1),
         (vec![], one.to_string().into_bytes(), 1),
         (vec![JSON], array.clone().into_bytes(), 3),
         (vec![], array.clone().into_bytes(), 3),
+        (vec![JSON], records.clone().into_bytes(), 3),
+        (vec![], format!("{records}\n{records}").into_bytes(), 6),
         (vec![NDJSON], list.clone().into_bytes(), 3),
         (vec![], list.clone().into_bytes(), 3),
         (vec![NDJSON], list.trim_end().replace('\n', "\r\n\r\n").into_bytes(), 3),
@@ -57,7 +60,7 @@ fn one_object_an_array_or_lines_are_taken_plain_or_compressed() {
         assert_eq!(answer.header("content-type"), Some("application/json"));
         assert_eq!(answer.json(), json!({ "accepted": accepted, "rejected": [] }), "{headers:?}");
     }
-    assert_eq!(site.ledger()["accepted"], 26);
+    assert_eq!(site.ledger()["accepted"], 35);
 }
 
 #[test]
