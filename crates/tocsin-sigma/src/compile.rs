@@ -17,6 +17,7 @@ use crate::atom::{Atom, AtomId, AtomTest, Atoms};
 use crate::canonical;
 use crate::correlations::{Correlations, Link};
 use crate::logsource;
+use crate::modifier::regex::with_pcre_end;
 use crate::predicate::Predicates;
 use crate::program::{Logic, Program, witness};
 use crate::ruleset::{Compiled, Feed, Rule, RuleSet, index_witnesses};
@@ -427,7 +428,8 @@ fn with_flags(pattern: &str, ignore_case: bool, multi_line: bool, dot_all: bool)
         .into_iter()
         .filter_map(|(on, flag)| on.then_some(flag))
         .collect();
-    if flags.is_empty() { pattern.to_string() } else { format!("(?{flags}){pattern}") }
+    let pattern = with_pcre_end(pattern, multi_line);
+    if flags.is_empty() { pattern.into_owned() } else { format!("(?{flags}){pattern}") }
 }
 
 /// How often an atom is likely to be set: rules are tried when their cheapest witness is.
