@@ -1,6 +1,6 @@
 """Tocsin against the oracle, pair by pair of rule and event: `make differential`.
 
-    PAIRS=1000000 SEEDS=1,2,3 python compare.py TOCSIN [--recorded DATA]
+    PAIRS=100000 SEEDS=1,2 python compare.py TOCSIN [--recorded DATA]
 
 Prints how many pairs there were and how many of them matched, feature by feature, and every
 difference, shrunk to the smallest rule and event that still differ. Ends with 1 when a difference has
@@ -301,7 +301,7 @@ def main():
     parser.add_argument("--data", help="folder of the recordings; left out when it is not there")
     options = parser.parse_args()
     binary = str(Path(options.tocsin).resolve())
-    pairs = int(os.environ.get("PAIRS", "600000"))
+    pairs = int(os.environ.get("PAIRS", "1000000"))
     seeds = os.environ.get("SEEDS", "1,2,3").split(",")
     per_seed = -(-pairs // (len(seeds) * RULES * RULES * EVENTS_PER_RULE))
     with ProcessPoolExecutor(int(os.environ.get("JOBS", os.cpu_count() or 1))) as pool:

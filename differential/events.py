@@ -93,15 +93,15 @@ def text_sample(rng, value, modifiers):
     text = ""
     for piece in re.findall(r"\\[*?\\]|.", value, re.DOTALL):
         if piece == "*":
-            text += rng.choice(["", "x", "a b", "\n"])
+            text += rng.choice(["", "", "x", "a b", "\n", "b", "ab", "aab", "x" * 3000 if rng.random() < 0.02 else "a"])
         elif piece == "?":
-            text += rng.choice(["x", "é", "😀", "\n", "", "?"])
+            text += rng.choice(["x", "a", "b", "é", "😀", "\n", "", "?"])
         else:
             text += piece[1:] if len(piece) == 2 else piece
     if "windash" in modifiers:
         text = "".join(rng.choice(DASHES) if c in "-/" and rng.random() < 0.6 else c for c in text)
     if rng.random() < (0.15 if "cased" in modifiers else 0.35):
-        text = "".join(rng.choice([c.upper(), c.lower(), c]) for c in text)
+        text = "".join(rng.choice([c.upper(), c.lower(), c.title(), c.upper().lower(), c.lower().upper(), c]) for c in text)
     return around(rng, text, modifiers)
 
 

@@ -14,10 +14,15 @@ WORDS = (
     ["cmd", "CMD.exe", "power", "shell", "C:\\Temp", "/bin/sh", " -enc", " /c", "a", "ab", "x y", "evil.com", "log"] * 3
     + ["Straße", "ΣΑΣ", "σας", "İ", "ı", "ſ", "\u212a", "é", "e\u0301", "日本", "😀", "ǅ", "ẞ"]
     + ["\\", "\\\\", "\\n", "\n", "\r\n", "\t", '"', "'", ".", " ", "%x%", "{", "[", "(", "+", "|", "^", "$", ":", "#"]
-    + ["0", "10", "4625", "1.0", "true", "null", "-", "--x", "a-b", "–x", "—y", "-a -b", "10.1.2.3"]
+    + ["0", "10", "4625", "1.0", "true", "null", "-", "--x", "a-b", "–x", "—y", "-a -b", "10.1.2.3", "\0", "\x7f", "\u2028"]
 )
+# Few letters: parts of a pattern then fit in many places, and only one way through may be right.
+FEW = ["a", "a", "b", "ab", "-a", "A", "á"]
+# Letters on which ways to ignore case differ.
+CASES = list("ſsSKkßẞİiıIΣσςǆǅǄµμåÅÅΩωΩ") + ["ss", "SS", "ŉ", "ﬀ", "ff", "θ", "ϴ"]
+CASED = [chr(code) for code in range(0x80, 0x1E944) if len(chr(code).lower() + chr(code).upper()) == 2 and chr(code).lower() != chr(code).upper()]
 NUMBERS = ["0", "1", "-1", "10", "4625", "1.5", "-0.0", "1.0", "0x1F", "0o17", "1e3", "010", "9007199254740993", ".5",
-           "5.", "+7", "-12.75"]
+           "5.", "+7", "-12.75", "1E3", "-0", "123456789012345678901234567890", "1e-7"]
 NETWORKS = ["10.0.0.0/8", "192.168.1.0/24", "10.1.2.3", "10.1.2.3/32", "0.0.0.0/0", "172.16.0.0/12", "fe80::/10",
             "2001:db8::/32", "::1/128", "::/0", "::ffff:0:0/96"]
 NAMES = ["sel_a", "sel_b", "sel_b_2", "filter_x", "filter-y", "_hidden", "keywords", "other1", "not_me"]
@@ -99,6 +104,7 @@ class Maker:
     def __init__(self, rng, chains):
         self.rng = rng
         self.chains = chains
+        self.words = rng.choices([WORDS, FEW, CASES], [70, 18, 12])[0]
 
     def selection(self, depth=0):
         kind = self.rng.random()
@@ -168,9 +174,9 @@ class Maker:
         if rng.random() < 0.04:
             return ""
         parts = []
-        for _ in range(rng.choice([1, 1, 2, 2, 3])):
-            parts.append(rng.choice(WORDS))
-            if rng.random() < 0.22:
+        for _ in range(rng.choice([1, 1, 2, 2, 3] if self.words is not FEW else [2, 3, 4, 5])):
+            parts.append(rng.choice(self.words) if rng.random() < 0.95 else rng.choice(CASED))
+            if rng.random() < (0.5 if self.words is FEW else 0.22):
                 parts.append(rng.choice(["*", "*", "?", "??", r"\*", r"\?", r"\\", r"\\*", r"\\\*", r"\\\\", r"\\\x", "\\"]))
         if rng.random() < 0.1:
             parts.insert(0, rng.choice(["*", "?", r"\*"]))
@@ -178,7 +184,7 @@ class Maker:
 
     def encodable(self, ascii_only):
         words = [word for word in WORDS if not ascii_only or word.isascii()]
-        text = "".join(self.rng.choice(words) for _ in range(self.rng.randint(1, 3)))
+        text = "".join(self.rng.choice(words) for _ in range(self.rng.choice([1, 2, 2, 3, 3])))
         return text.replace("\\", r"\\")
 
     def regex(self, depth=0):

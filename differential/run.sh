@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Tocsin's reading of Sigma against pySigma's: `make differential`.
-#   PAIRS=1000000 SEEDS=4,5 JOBS=1 make differential   other sizes (600,000 pairs and seeds 1,2,3 without)
+#   PAIRS=100000 SEEDS=4,5 JOBS=1 make differential   other sizes (1,000,000 pairs and seeds 1,2,3 without)
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
