@@ -7,10 +7,11 @@ import base64
 import ipaddress
 import json
 import re
+from datetime import datetime, timezone
 from re import _constants as sre
 from re import _parser as sre_parser
 
-from generate import DATE_PARTS, FIELDS, WORDS, Plain, is_null
+from generate import DATE_PARTS, FIELDS, PLACEHOLDERS, WORDS, Plain, is_null
 
 DASHES = "-/–—―"
 UTF16 = {"wide": "utf-16-le", "utf16le": "utf-16-le", "utf16be": "utf-16-be", "utf16": "utf-16-le"}
@@ -26,6 +27,10 @@ def near(rng, rule):
     for name, node in rule.detection.items():
         if name != "condition" and rng.random() < (0.25 if name.startswith("filter") else 0.8):
             satisfy(rng, node, event)
+    for selections in getattr(rule, "filters", ()):
+        for name, node in selections.items():
+            if name != "condition" and rng.random() < 0.4:
+                satisfy(rng, node, event)
     for _ in range(rng.choice([0, 0, 0, 1, 1, 2])):
         mutate(rng, event)
     if rng.random() < 0.15:
@@ -70,12 +75,15 @@ def sample(rng, value, modifiers, event):
         other = str(rng.choice(WORDS))
         put(rng, event, str(value), other)
         return around(rng, other, modifiers)
+    part = next((part for part in DATE_PARTS if part in modifiers), None)
+    if part:
+        return time_of(rng, part, str(value))
+    if "expand" in modifiers:
+        value = re.sub(r"%(\w+)%", lambda found: rng.choice(PLACEHOLDERS.get(found[1], [found[0]])), str(value))
     if "cidr" in modifiers:
         return address(rng, str(value))
     if {"lt", "lte", "gt", "gte"} & set(modifiers) or not isinstance(value, str) or isinstance(value, Plain):
         return near_number(rng, str(value))
-    if set(DATE_PARTS) & set(modifiers):
-        return rng.choice(TIMES)
     if "re" in modifiers:
         return rng.choice(["", "", "x", "\n"]) + expression_sample(rng, value) + rng.choice(["", "", "x", "\n"])
     return text_sample(rng, value, modifiers)
@@ -127,6 +135,19 @@ def near_number(rng, text):
     spellings = [text, str(number), f"{number:e}", f"+{number}", Plain(f"{number:.2f}"), Plain(f"{number:e}")]
     spellings += [whole, whole, str(whole), Plain(whole)] if whole == number else [number, number]
     return rng.choice(spellings)
+
+
+def time_of(rng, part, text):
+    """A time with that part, or one beside it, in one of the usual forms."""
+    if rng.random() < 0.3 or not text.isdigit():
+        return rng.choice(TIMES)
+    number = int(text) + rng.choice([0, 0, 0, 1, -1])
+    time = datetime(2026, 5, 17, 8, 25, 59, tzinfo=timezone.utc)
+    try:
+        time = datetime.fromisocalendar(2026, number, 3) if part == "week" else time.replace(**{part: number})
+    except ValueError:
+        return rng.choice(TIMES)
+    return rng.choice([time.strftime("%Y-%m-%dT%H:%M:%SZ"), time.strftime("%Y-%m-%dT%H:%M:%S.123456Z"), time.strftime("%Y-%m-%d %H:%M:%SZ")])
 
 
 def address(rng, text):

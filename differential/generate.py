@@ -38,8 +38,14 @@ CHAINS = (
     + ["cidr", "cidr", "lt", "lte", "gt", "gte", "exists", "exists"]
     + ["fieldref", "fieldref|startswith", "fieldref|endswith", "fieldref|contains"]
 )
-KEYWORD_CHAINS = ["", "contains", "cased", "re", "re|i", "windash", "base64offset|contains", "wide|base64offset|contains"]
 DATE_PARTS = ["minute", "hour", "day", "week", "month", "year"]
+PLACEHOLDERS = {"users": ["root", "adm*", "a?"], "one": ["cmd"], "parts": ["c.d", "a", "log"]}
+# What not every binary takes yet; `compare.py` asks it.
+LATER_CHAINS = {
+    "date parts": [*DATE_PARTS, *DATE_PARTS, "hour|gte", "day|lt", "month|lte", "minute|gt"],
+    "expand": ["expand", "expand|contains", "contains|expand", "expand|endswith", "expand|cased", "re|expand", "expand|windash"],
+}
+KEYWORD_CHAINS = ["", "contains", "cased", "re", "re|i", "windash", "base64offset|contains", "wide|base64offset|contains"]
 
 # Rules that one or both must refuse: a chain with a value, or a condition.
 ODD_ITEMS = [
@@ -68,23 +74,36 @@ class Plain(str):
 class Rule:
     """A rule: its detection as a tree, and its id."""
 
-    def __init__(self, number, detection, features=()):
+    def __init__(self, number, detection, features=(), filters=()):
         self.id = f"00000000-0000-4000-8000-{number:012x}"
         self.detection = detection
-        self.features = frozenset(features) | features_of(detection)
+        self.filters = list(filters)
+        self.features = frozenset(features) | features_of(detection) | ({"filter"} if filters else set())
 
     @property
     def text(self):
-        head = {"title": "generated", "id": self.id, "logsource": {"category": "generated"}}
-        return yaml_text({**head, "detection": self.detection})
+        """The rule, and its filters as further documents."""
+        logsource = {"logsource": {"category": "generated"}}
+        documents = [{"title": "generated", "id": self.id, **logsource, "detection": self.detection}]
+        for number, selections in enumerate(self.filters):
+            documents.append({"title": f"filter {number}", **logsource, "filter": {"rules": [self.id], **selections}})
+        return "---\n".join(map(yaml_text, documents))
 
     def with_detection(self, detection):
-        return Rule(int(self.id[-12:], 16), detection)
+        return Rule(int(self.id[-12:], 16), detection, filters=self.filters)
 
 
-def rule(rng, number, extra_chains=()):
-    """A random rule. A third have one item only: a near miss of it is a near miss of the rule."""
-    make = Maker(rng, list(CHAINS) + list(extra_chains))
+def rule(rng, number, later=()):
+    """A random rule; `later` are the keys of `LATER_CHAINS`, and `filter`, that it may use."""
+    make = Maker(rng, [*CHAINS, *(chain for name in later for chain in LATER_CHAINS.get(name, ()))])
+    made = one_rule(rng, number, make)
+    if "filter" in later and "odd" not in made.features and rng.random() < 0.12:
+        made = Rule(number, made.detection, filters=[make.filter() for _ in range(rng.choice([1, 1, 2]))])
+    return made
+
+
+def one_rule(rng, number, make):
+    """A rule without filters. A third have one item only: a near miss of it is a near miss of the rule."""
     if rng.random() < 0.06:
         return Rule(number, make.odd(), {"odd"})
     if rng.random() < 0.35:
@@ -113,6 +132,12 @@ class Maker:
         if kind < 0.84:
             return [self.selection(depth + 1) for _ in range(self.rng.randint(1, 3))]
         return self.keywords()
+
+    def filter(self):
+        names = self.rng.sample([name for name in NAMES if not name.startswith("_")], self.rng.choice([1, 1, 2]))
+        condition = self.condition(names, 1)
+        condition = condition if self.rng.random() < 0.3 else f"not ({condition})"
+        return {**{name: self.selection(1) for name in names}, "condition": condition}
 
     def keywords(self):
         words = [self.text() or "cmd" for _ in range(self.rng.randint(1, 3))]
@@ -148,6 +173,10 @@ class Maker:
         """A value that fits the chain."""
         rng = self.rng
         founder = chain.split("|")[0]
+        if "expand" in chain:
+            text = "" if rng.random() < 0.5 else rng.choice(["cmd", "a", " -enc ", "C:"])
+            placeholder = f"%{rng.choice([*PLACEHOLDERS] if founder == 're' else ['users', 'one'])}%"
+            return rng.choice([text + placeholder, placeholder + text, f"{text}{placeholder}{rng.choice(['x', '%', ''])}"])
         if founder == "re":
             return self.regex()
         if founder == "cidr":

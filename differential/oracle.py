@@ -27,6 +27,7 @@ from sigma.conditions import (
     ConditionValueExpression,
 )
 from sigma.exceptions import SigmaError
+from sigma.filters import SigmaFilter
 from sigma.modifiers import SigmaCaseSensitiveModifier, SigmaWideModifier, modifier_mapping
 from sigma.policy.profiles import TrustedPolicy
 from sigma.rule import SigmaRule, SigmaYAMLLoader
@@ -47,6 +48,8 @@ from sigma.types import (
     SpecialChars,
     TimestampPart,
 )
+
+from generate import PLACEHOLDERS
 
 warnings.filterwarnings("ignore", "Possible nested set", FutureWarning)  # `[[a]` means in re what it always meant
 
@@ -159,14 +162,16 @@ class Refused(Exception):
 class Judge:
     """A rule as a function of an event; `readings` are names from `explained.py`."""
 
-    def __init__(self, text, readings=frozenset(), filters=()):
+    def __init__(self, text, readings=frozenset()):
         self.readings = readings
         try:
             loader = Loader(text)
-            rule = SigmaRule.from_dict(loader.get_single_data(), policy=TrustedPolicy)
+            rule = SigmaRule.from_dict(loader.get_data(), policy=TrustedPolicy)
+            while loader.check_data():
+                rule = SigmaFilter.from_dict(loader.get_data(), policy=TrustedPolicy).apply_on_rule(rule)
             self.spellings = loader.spellings
-            for sigma_filter in filters:
-                rule = sigma_filter.apply_on_rule(rule)
+            for detection in rule.detection.detections.values():
+                expand(detection)
             if "cased_to_the_end" in readings:
                 keep_case(rule)
             conditions = [condition.parse() for condition in rule.detection.parsed_condition]
@@ -229,6 +234,34 @@ class Judge:
         return lambda event: test(event.text)
 
 
+def items_of(detection):
+    """The items of a detection, however deep."""
+    for item in detection.detection_items:
+        yield from items_of(item) if hasattr(item, "detection_items") else [item]
+
+
+def expand(detection):
+    """Puts the house's values in the place of placeholders, any of which will do."""
+
+    def values(placeholder):
+        if placeholder.name not in PLACEHOLDERS:
+            raise ValueError(f"no value for %{placeholder.name}%")
+        yield from map(SigmaString, PLACEHOLDERS[placeholder.name])
+
+    def expanded(value):
+        if isinstance(value, SigmaExpansion):
+            return SigmaExpansion([expanded(member) for member in value.values])
+        if isinstance(value, (SigmaString, SigmaRegularExpression)) and value.contains_placeholder():
+            found = value.replace_placeholders(values)
+            if isinstance(value, SigmaCasedString):
+                found = map(SigmaCasedString.from_sigma_string, found)
+            return SigmaExpansion(list(found))
+        return value
+
+    for item in items_of(detection):
+        item.value = [expanded(value) for value in item.value]
+
+
 def keep_case(rule):
     """Reading: what `cased` has marked stays case-sensitive whatever modifier follows."""
 
@@ -237,15 +270,10 @@ def keep_case(rule):
             return SigmaExpansion([cased(member) for member in value.values])
         return SigmaCasedString.from_sigma_string(value) if isinstance(value, SigmaString) else value
 
-    def visit(detection):
-        for item in detection.detection_items:
-            if hasattr(item, "detection_items"):
-                visit(item)
-            elif SigmaCaseSensitiveModifier in item.modifiers:
-                item.value = [cased(value) for value in item.value]
-
     for detection in rule.detection.detections.values():
-        visit(detection)
+        for item in items_of(detection):
+            if SigmaCaseSensitiveModifier in item.modifiers:
+                item.value = [cased(value) for value in item.value]
 
 
 # Tests of a value's text.
@@ -358,12 +386,17 @@ def unmapped(network):
 
 
 def date_part(text, part):
-    """A part of the time a text is, in UTC."""
+    """A part of the time a text is, in UTC: of a timestamp, or of an epoch number of seconds to nanoseconds."""
     try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
+        if NUMBER.fullmatch(text):
+            number = float(text)
+            if abs(number) < 1e8:
+                return None
+            scale = next((10**power for power in (0, 3, 6) if abs(number) < 10 ** (11 + power)), 10**9)
+            time = datetime.fromtimestamp(number / scale, timezone.utc)
+        else:
+            time = datetime.fromisoformat(text)
+    except (ValueError, OverflowError, OSError):
         return None
     time = time.replace(tzinfo=timezone.utc) if time.tzinfo is None else time.astimezone(timezone.utc)
-    if part is TimestampPart.WEEK:
-        return time.isocalendar().week
-    return getattr(time, part.name.lower())
+    return time.isocalendar().week if part is TimestampPart.WEEK else getattr(time, part.name.lower())

@@ -30,3 +30,7 @@ pub const DESCRIPTION_CHARS_MAX: usize = 65_535;
 /// Search identifiers of one detection. A rule above it does not load: every pattern of a condition
 /// is held against every name.
 pub const SELECTIONS_MAX: usize = 1_024;
+
+/// Dashes of `windash` in a value that is encoded after it. Each makes five forms of every form
+/// there is; a rule with more does not load.
+pub const ENCODED_DASHES_MAX: usize = 3;
