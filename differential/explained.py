@@ -9,7 +9,7 @@ import re
 READINGS = {
     "number_as_written": "A number of a rule also equals the text the rule writes it as: `0x1F` is 31 and `0x1F`.",
     "cased_to_the_end": "`cased` holds for the whole chain; pySigma loses it when `windash` or an encoding follows.",
-    "marks_are_letters": r"A combining mark is part of a word, so `\w` is one (Unicode TS 18); the specification has no `\w`.",
+    "words_of_unicode": r"`\w` is what Unicode TS 18 says, marks and circled letters too; the specification has no `\w`.",
 }
 
 # Of loading: name, what Tocsin says, what pySigma says ("" is a rule that loads), why.

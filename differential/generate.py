@@ -261,7 +261,7 @@ class Maker:
         """A rule at the border of the language."""
         rng = self.rng
         if rng.random() < 0.25:
-            return {"sel_a": self.item(), "condition": rng.choice(ODD_CONDITIONS)}
+            return {"sel_a": self.item(), "filter-y": self.item(), "condition": rng.choice(ODD_CONDITIONS)}
         if rng.random() < 0.15:
             odd = [["a", Plain("null")], {}, [], Plain("null"), {"Alpha": []}, {"Alpha": ["a", Plain("null")]}, {"Alpha": {"Beta": "a"}}]
             odd += [{"Alpha": [["a"]]}, {"|exists": Plain("true")}, {"|startswith": "a"}, {"|cidr": "10.0.0.0/8"}, {"": "cmd"}]

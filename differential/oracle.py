@@ -211,9 +211,9 @@ class Judge:
         return lambda event: any(map(test, event.texts(field)))
 
     def value_test(self, value):
-        if isinstance(value, SigmaRegularExpression) and "marks_are_letters" in self.readings:
-            test = expression_test(value, marks_as_letters)
-            return lambda text: test(marks_as_letters(text))
+        if isinstance(value, SigmaRegularExpression) and "words_of_unicode" in self.readings:
+            test = expression_test(value, words_as_letters)
+            return lambda text: test(words_as_letters(text))
         return value_test(value)
 
     def keyword_test(self, value):
@@ -309,9 +309,14 @@ def expression_test(value, change=str):
     return lambda text: expression.search(text.translate(CASELESS)) is not None
 
 
-def marks_as_letters(text):
-    """Reading: a combining mark is a word character, as a letter is."""
-    return "".join("ꟼ" if unicodedata.combining(character) else character for character in text)
+def words_as_letters(text):
+    """Reading: marks and circled letters are word characters. They become letters that have no case."""
+
+    def letter(character):
+        circled = unicodedata.category(character) == "So" and character.lower() != character.upper()
+        return chr(0xA000 + ord(character) % 0x400) if circled or unicodedata.category(character)[0] == "M" else character
+
+    return text if text.isascii() else "".join(map(letter, text))
 
 
 def text_test(value, contained=False):
