@@ -229,10 +229,10 @@ def smaller(node):
 def shrink(tocsin, rule, line, said):
     """The smallest rule and event that differ in the same way."""
 
-    def differs(detection, text):
-        if "{," in str(detection):  # a repetition in Python, and none in PCRE
+    def differs(tree, text):
+        if set(tree) != {"detection", "filters"} or "{," in str(tree):  # a repetition in Python, and none in PCRE
             return False
-        smallest = rule.with_detection(detection)
+        smallest = rule.with_tree(tree)
         oracle, _ = judge(smallest)
         if oracle is None:
             return False
@@ -242,24 +242,24 @@ def shrink(tocsin, rule, line, said):
         found, refused = tocsin.scan([smallest], [text])
         return not refused and bool(found) == said
 
-    detection, event = rule.detection, json.loads(line, parse_int=generate.Plain, parse_float=generate.Plain)
+    tree, event = rule.tree, json.loads(line, parse_int=generate.Plain, parse_float=generate.Plain)
     budget = 400
-    progress = differs(detection, events.spelled(event))
+    progress = differs(tree, events.spelled(event))
     if progress:
         line = events.spelled(event)
     while progress and budget:
         progress = False
-        for candidate in smaller(detection):
+        for candidate in smaller(tree):
             budget = max(budget - 1, 0)
             if budget and differs(candidate, line):
-                detection, progress = candidate, True
+                tree, progress = candidate, True
                 break
         for candidate in smaller(event):
             budget = max(budget - 1, 0)
-            if budget and isinstance(candidate, dict) and differs(detection, events.spelled(candidate)):
+            if budget and isinstance(candidate, dict) and differs(tree, events.spelled(candidate)):
                 event, line, progress = candidate, events.spelled(candidate), True
                 break
-    return rule.with_detection(detection), line
+    return rule.with_tree(tree), line
 
 
 # The report.
@@ -300,7 +300,7 @@ def show(unexplained, tocsin):
     for rule, line, said, other in list(kinds.values())[:SHOWN]:
         if line is not None:
             rule, line = shrink(tocsin, rule, line, said)
-        print(f"\n{rule.id}\n{generate.yaml_text({'detection': rule.detection})}{line or ''}")
+        print(f"\n{rule.id}\n{generate.yaml_text(rule.tree)}{line or ''}")
         print(f"  Tocsin: {words.get(said, said)}\n  oracle: {words.get(other, other)}")
 
 

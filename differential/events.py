@@ -27,7 +27,7 @@ def near(rng, rule):
     for name, node in rule.detection.items():
         if name != "condition" and rng.random() < (0.25 if name.startswith("filter") else 0.8):
             satisfy(rng, node, event)
-    for selections in getattr(rule, "filters", ()):
+    for selections in rule.filters:
         for name, node in selections.items():
             if name != "condition" and rng.random() < 0.4:
                 satisfy(rng, node, event)

@@ -9,6 +9,7 @@ import re
 READINGS = {
     "number_as_written": "A number of a rule also equals the text the rule writes it as: `0x1F` is 31 and `0x1F`.",
     "cased_to_the_end": "`cased` holds for the whole chain; pySigma loses it when `windash` or an encoding follows.",
+    "filter_apart": "A rule's patterns of names do not see a filter's selections; in pySigma `1 of _*` does.",
     "words_of_unicode": r"`\w` is what Unicode TS 18 says, marks and circled letters too; the specification has no `\w`.",
 }
 
@@ -17,6 +18,7 @@ LOADING = [
     ("needs_a_field", r"\[no_field\]", "", "What tests a field's value needs a field; pySigma makes a keyword of it."),
     ("no_value", r"\[no_value\]", "", "A field with an empty list tests nothing; pySigma reads it as `null`."),
     ("null_in_list", r"\[(null_in_list|null_value)\]", "", "`null` is a value by itself: not in a list, no keyword."),
+    ("never_in_a_date", r"\[date_value\]", "", "No time has this part; a rule that can never match is told."),
     ("netmask", r"`[0-9.]+` is no prefix length", "", "CIDR notation is an address and a prefix length."),
     ("linear_time", r"regular expression (looks around|refers back)", "", "Not in the specification's part of PCRE, and not in linear time."),
     ("utf16_alone", r"no text that an event could hold", "", "UTF-16 without base64 behind it is no text: it stands only before base64."),

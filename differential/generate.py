@@ -38,7 +38,14 @@ CHAINS = (
     + ["cidr", "cidr", "lt", "lte", "gt", "gte", "exists", "exists"]
     + ["fieldref", "fieldref|startswith", "fieldref|endswith", "fieldref|contains"]
 )
-DATE_PARTS = ["minute", "hour", "day", "week", "month", "year"]
+DATE_PARTS = {
+    "minute": ["0", "1", "5", "52", "59"],
+    "hour": ["0", "5", "12", "22", "23"],
+    "day": ["1", "17", "29", "30", "31"],
+    "week": ["1", "9", "52", "53"],
+    "month": ["1", "2", "5", "12"],
+    "year": ["2024", "2025", "2026"],
+}
 PLACEHOLDERS = {"users": ["root", "adm*", "a?"], "one": ["cmd"], "parts": ["c.d", "a", "log"]}
 # What not every binary takes yet; `compare.py` asks it.
 LATER_CHAINS = {
@@ -89,8 +96,13 @@ class Rule:
             documents.append({"title": f"filter {number}", **logsource, "filter": {"rules": [self.id], **selections}})
         return "---\n".join(map(yaml_text, documents))
 
-    def with_detection(self, detection):
-        return Rule(int(self.id[-12:], 16), detection, filters=self.filters)
+    @property
+    def tree(self):
+        """What may become smaller."""
+        return {"detection": self.detection, "filters": self.filters}
+
+    def with_tree(self, tree):
+        return Rule(int(self.id[-12:], 16), tree["detection"], filters=tree["filters"])
 
 
 def rule(rng, number, later=()):
@@ -184,7 +196,7 @@ class Maker:
         if founder in ("lt", "lte", "gt", "gte"):
             return Plain(rng.choice(NUMBERS))
         if founder in DATE_PARTS:
-            return Plain(rng.choice(["0", "1", "5", "12", "23", "52", "2024", "2026"]))
+            return Plain(rng.choice(DATE_PARTS[founder]))
         if founder == "exists":
             return Plain(rng.choice(["true", "false"]))
         if founder == "fieldref":

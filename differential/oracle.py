@@ -167,18 +167,27 @@ class Judge:
         try:
             loader = Loader(text)
             rule = SigmaRule.from_dict(loader.get_data(), policy=TrustedPolicy)
+            rules = [rule]
             while loader.check_data():
-                rule = SigmaFilter.from_dict(loader.get_data(), policy=TrustedPolicy).apply_on_rule(rule)
+                document = loader.get_data()
+                if "filter_apart" in readings:
+                    selections = {name: node for name, node in document["filter"].items() if name != "rules"}
+                    rules.append(SigmaRule.from_dict({**document, "detection": selections}, policy=TrustedPolicy))
+                else:
+                    SigmaFilter.from_dict(document, policy=TrustedPolicy).apply_on_rule(rule)
             self.spellings = loader.spellings
-            for detection in rule.detection.detections.values():
-                expand(detection)
-            if "cased_to_the_end" in readings:
-                keep_case(rule)
-            conditions = [condition.parse() for condition in rule.detection.parsed_condition]
-            tests = [self.compile(condition) for condition in conditions]
+            tests = [self.tests_of(rule) for rule in rules]
         except (SigmaError, yaml.YAMLError, TypeError, ValueError, AttributeError, re.error) as error:
             raise Refused(f"{type(error).__name__}: {error}") from error
-        self.matches = lambda event: any(test(event) for test in tests)
+        self.matches = lambda event: all(any(test(event) for test in any_of) for any_of in tests)
+
+    def tests_of(self, rule):
+        """The conditions of a rule as tests of an event, any of which is enough."""
+        for detection in rule.detection.detections.values():
+            expand(detection)
+        if "cased_to_the_end" in self.readings:
+            keep_case(rule)
+        return [self.compile(condition.parse()) for condition in rule.detection.parsed_condition]
 
     def compile(self, node):
         """A node of the condition tree as a test of an event."""
@@ -400,7 +409,7 @@ def date_part(text, part):
             scale = next((10**power for power in (0, 3, 6) if abs(number) < 10 ** (11 + power)), 10**9)
             time = datetime.fromtimestamp(number / scale, timezone.utc)
         else:
-            time = datetime.fromisoformat(text)
+            time = datetime.fromisoformat(text.upper())
     except (ValueError, OverflowError, OSError):
         return None
     time = time.replace(tzinfo=timezone.utc) if time.tzinfo is None else time.astimezone(timezone.utc)

@@ -25,6 +25,7 @@ class PublicRule(Rule):
     def __init__(self, entry):
         self.id = entry["id"]
         self.text = entry["yaml"]
+        self.filters = []
         self.detection = as_written(Loader(self.text).get_single_data()["detection"])
         self.features = frozenset(features_of(self.detection))
 
