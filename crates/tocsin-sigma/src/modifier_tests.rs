@@ -69,10 +69,7 @@ fn dashes_of_options() {
     check("F|windash: -x", "F=[~<x>]");
     check("F|windash|contains: ' /x -y'", "F=[*< >~<x >~<y>*]");
     check("F|contains|windash: ' -x'", "F=[*< >~<x>*]");
-    check(
-        "F|windash|base64: -a",
-        "F=[<LWE=>] | [<L2E=>] | [<4oCTYQ==>] | [<4oCUYQ==>] | [<4oCVYQ==>]",
-    );
+    check("F|windash|base64: -a", "F=[<LWE=>] | [<L2E=>] | [<4oCTYQ==>] | [<4oCUYQ==>] | [<4oCVYQ==>]");
 }
 
 #[test]
