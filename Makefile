@@ -3,6 +3,7 @@
 # make crash-test   the long form of the kills: at every numbered point, then 50 at random
 # make exhaustion   100 million forged keys under 512 MiB: nothing is hidden, nobody else is touched
 # make bench        Tocsin beside a peer and the limits of the machine, written to bench/REPORT.md
+# make differential Tocsin's reading of Sigma against pySigma's, on random rules and events
 # Each does its own set-up (scripts/setup.sh).
 
 SHELL := /bin/bash
@@ -12,7 +13,7 @@ export PATH := $(TOCSIN_TOOLS)/bin:$(PATH):$(HOME)/.cargo/bin
 TOCSIN := cargo run --quiet --locked --package tocsin --
 PAGE_TESTS := $(wildcard crates/tocsin-api/page-tests/*.test.mjs)
 
-.PHONY: demo test crash-test exhaustion bench
+.PHONY: demo test crash-test exhaustion bench differential
 
 # On a terminal the server runs on when the recording has ended; elsewhere it ends with a summary.
 demo:
@@ -45,3 +46,7 @@ exhaustion:
 bench:
 	@scripts/setup.sh
 	@bench/run.sh
+
+differential:
+	@scripts/setup.sh
+	@differential/run.sh

@@ -6,7 +6,6 @@
 mod words;
 
 use std::borrow::Cow;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use regex_automata::meta::Regex;
@@ -15,6 +14,8 @@ use tocsin_core::matcher::RuleIdx;
 use tocsin_core::value::Value;
 
 use crate::ast::{Detection, Expr, Item, Ordering, Part, Pattern, Place, Test};
+use crate::modifier::cidr;
+use crate::modifier::regex::with_pcre_end;
 use crate::predicate::parse_number;
 use crate::ruleset::Feed;
 use crate::whole_event;
@@ -225,13 +226,14 @@ fn holds_for(test: &Test, text: &str) -> bool {
             Ordering::Gte => number >= *limit,
         }),
         Test::DatePart(part, ordering, number) => part.holds(text, *ordering, *number),
-        Test::Cidr(range) => text.parse::<IpAddr>().is_ok_and(|address| range.contains(address)),
+        Test::Cidr(range) => cidr::address(text).is_some_and(|address| range.contains(address)),
         Test::Regex { pattern, ignore_case, multi_line, dot_all } => {
             let flags = syntax::Config::new()
                 .case_insensitive(*ignore_case)
                 .multi_line(*multi_line)
                 .dot_matches_new_line(*dot_all);
-            Regex::builder().syntax(flags).build(pattern).is_ok_and(|regex| regex.is_match(text))
+            let pattern = with_pcre_end(pattern, *multi_line);
+            Regex::builder().syntax(flags).build(&pattern).is_ok_and(|regex| regex.is_match(text))
         }
         // These three are about the field, not about one of its values.
         Test::Null | Test::Exists(_) | Test::FieldRef { .. } => false,

@@ -110,3 +110,7 @@ pub const LINT_VALUE_BYTES_MAX: usize = 16 << 10;
 
 /// Rules told of that a filter names and does not apply to. Of more only the number is told.
 pub const FILTER_FINDINGS_MAX: usize = 16;
+
+/// Dashes of `windash` in a value that is encoded after it. Each makes five forms of every form
+/// there is; a rule with more does not load.
+pub const ENCODED_DASHES_MAX: usize = 3;

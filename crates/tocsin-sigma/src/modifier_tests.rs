@@ -69,6 +69,7 @@ fn dashes_of_options() {
     check("F|windash: -x", "F=[~<x>]");
     check("F|windash|contains: ' /x -y'", "F=[*< >~<x >~<y>*]");
     check("F|contains|windash: ' -x'", "F=[*< >~<x>*]");
+    check("F|windash|base64: -a", "F=[<LWE=>] | [<L2E=>] | [<4oCTYQ==>] | [<4oCUYQ==>] | [<4oCVYQ==>]");
 }
 
 #[test]
@@ -220,7 +221,7 @@ fn values_that_make_no_sense() {
     refused("F|re: '(?=a)'", "5:11 error regex_value");
     refused(r"F|re: '(a)\1'", "5:11 error regex_value");
     refused("F|base64: a*", "5:15 error encoded_value");
-    refused("F|windash|base64: -a", "5:23 error encoded_value");
+    refused("F|windash|base64: -a -b -c -d", "5:23 error encoded_value");
     refused("F|contains|base64: a", "5:24 error encoded_value");
     refused("F|wide|utf16be: a", "5:21 error encoded_value");
     refused("F|utf16: a", "5:14 error encoded_value");

@@ -106,6 +106,25 @@ impl Pattern {
         pattern
     }
 
+    /// Every way to write its [`Part::Dash`]es, without one.
+    #[must_use]
+    pub fn each_dash(&self) -> Vec<Pattern> {
+        let mut all = vec![Pattern { parts: Vec::new(), cased: self.cased }];
+        for part in &self.parts {
+            if *part == Part::Dash {
+                let with = |before: &Pattern, dash| {
+                    let mut pattern = before.clone();
+                    pattern.push_char(dash);
+                    pattern
+                };
+                all = all.iter().flat_map(|before| DASHES.map(|dash| with(before, dash))).collect();
+            } else {
+                all.iter_mut().for_each(|pattern| pattern.push(part.clone()));
+            }
+        }
+        all
+    }
+
     /// Whether the whole value matches: every pattern position is carried along every character.
     #[must_use]
     pub fn matches(&self, value: &str) -> bool {

@@ -1,8 +1,6 @@
 //! All tests of one field, compiled together: a value goes in, the set of atoms it satisfies
 //! comes out. Costs matter only for values not seen before; the matcher remembers the rest.
 
-use std::net::IpAddr;
-
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use hashbrown::HashMap;
 use regex_automata::meta::Regex;
@@ -12,6 +10,7 @@ use crate::ast::{Cidr, DatePart, Ordering, Part, Pattern};
 use crate::atom::{Atom, AtomId, AtomTest, CompareOp};
 use crate::fold::{fold, fold_into};
 use crate::glob::Glob;
+use crate::modifier::cidr;
 
 /// Bytes a compiled expression may take; a bigger one does not load. `\w{1,64}`, with all the
 /// letters there are, takes one and a half million.
@@ -147,7 +146,7 @@ impl Predicates {
     }
 
     fn evaluate_address(&self, text: &str, out: &mut Vec<AtomId>) {
-        let Ok(address) = text.parse::<IpAddr>() else { return };
+        let Some(address) = cidr::address(text) else { return };
         let inside = self.ranges.iter().filter(|(range, _)| range.contains(address));
         out.extend(inside.map(|(_, atom)| *atom));
     }

@@ -4,6 +4,7 @@ use super::{Compiler, Refused};
 use crate::ast::{Expr, Item, Part, Pattern, Test};
 use crate::atom::{Atom, AtomTest};
 use crate::limits::REGEX_RULE_BYTES_MAX;
+use crate::modifier::regex::with_pcre_end;
 use crate::program::Logic;
 
 impl Compiler {
@@ -108,5 +109,6 @@ fn with_flags(pattern: &str, ignore_case: bool, multi_line: bool, dot_all: bool)
         .into_iter()
         .filter_map(|(on, flag)| on.then_some(flag))
         .collect();
-    if flags.is_empty() { pattern.to_string() } else { format!("(?{flags}){pattern}") }
+    let pattern = with_pcre_end(pattern, multi_line);
+    if flags.is_empty() { pattern.into_owned() } else { format!("(?{flags}){pattern}") }
 }

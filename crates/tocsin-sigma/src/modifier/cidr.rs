@@ -55,6 +55,16 @@ impl Cidr {
     }
 }
 
+/// The address a value is. The zone that Windows writes behind link-local addresses (`fe80::1%12`,
+/// RFC 4007) is no part of it.
+#[must_use]
+pub fn address(text: &str) -> Option<IpAddr> {
+    match text.split_once('%') {
+        Some((address, zone)) if !zone.is_empty() => address.parse().ok().map(IpAddr::V6),
+        _ => text.parse().ok(),
+    }
+}
+
 /// How a network is written.
 fn example() -> Option<String> {
     Some("write a network such as `10.0.0.0/8` or `fe80::/10`, or a single address".to_owned())
@@ -89,6 +99,21 @@ mod tests {
         ] {
             let range = Cidr::parse(range).unwrap_or_else(|error| panic!("{range}: {error:?}"));
             assert_eq!(range.contains(address.parse().unwrap()), expect, "{address}");
+        }
+    }
+
+    #[test]
+    fn a_zone_is_no_part_of_an_address() {
+        for (text, expect) in [
+            ("fe80::1%12", Some("fe80::1")),
+            ("fe80::1%eth0", Some("fe80::1")),
+            ("fe80::1", Some("fe80::1")),
+            ("10.0.0.1", Some("10.0.0.1")),
+            ("fe80::1%", None),
+            ("10.0.0.1%1", None),
+            ("%1", None),
+        ] {
+            assert_eq!(address(text), expect.map(|text| text.parse().unwrap()), "{text}");
         }
     }
 

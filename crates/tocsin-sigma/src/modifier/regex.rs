@@ -3,6 +3,8 @@
 //! Sigma asks for the common part of PCRE. The engine of this house reads a few spellings
 //! differently; [`translate`] rewrites those, so that nothing changes its meaning in silence.
 
+use std::borrow::Cow;
+
 use regex_syntax::ast::ErrorKind;
 
 use crate::limits::REGEX_TEXT_BYTES_MAX;
@@ -127,6 +129,41 @@ fn opens_repetition(rest: &str) -> bool {
     !least.is_empty() && digits(least) && digits(most)
 }
 
+/// A translated expression with `$` as PCRE has it: also before a line end that ends the text. Where
+/// `m` makes it the end of any line the two agree.
+#[must_use]
+pub fn with_pcre_end(pattern: &str, multi_line: bool) -> Cow<'_, str> {
+    if multi_line || !pattern.contains('$') || sets_multi_line(pattern) {
+        return Cow::Borrowed(pattern);
+    }
+    let mut out = String::with_capacity(pattern.len() + 8);
+    let mut class_depth = 0_usize;
+    let mut escaped = false;
+    for current in pattern.chars() {
+        match current {
+            _ if escaped => {}
+            '[' => class_depth += 1,
+            ']' => class_depth = class_depth.saturating_sub(1),
+            '$' if class_depth == 0 => {
+                out.push_str(r"(?:\n?\z)");
+                continue;
+            }
+            _ => {}
+        }
+        escaped = current == '\\' && !escaped;
+        out.push(current);
+    }
+    Cow::Owned(out)
+}
+
+/// Whether an expression sets `m` itself: `(?m)`, `(?im:…)`.
+fn sets_multi_line(pattern: &str) -> bool {
+    pattern.split("(?").skip(1).any(|rest| {
+        let flags = rest.split(|c: char| !c.is_ascii_lowercase()).next();
+        flags.is_some_and(|flags| flags.contains('m'))
+    })
+}
+
 /// Checks that an expression parses.
 ///
 /// # Errors
@@ -211,6 +248,22 @@ mod tests {
         ] {
             assert_eq!(translate(text), expect, "{text}");
         }
+    }
+
+    #[test]
+    fn the_end_is_also_before_a_last_line_end() {
+        for (text, expect) in [
+            ("a$", r"a(?:\n?\z)"),
+            ("^$|b", r"^(?:\n?\z)|b"),
+            (r"\$a\\$", r"\$a\\(?:\n?\z)"),
+            (r"[$\]$]$", r"[$\]$](?:\n?\z)"),
+            ("[[:alpha:]$]", "[[:alpha:]$]"),
+            ("(?m)a$", "(?m)a$"),
+            ("(?is:a$)m", r"(?is:a(?:\n?\z))m"),
+        ] {
+            assert_eq!(with_pcre_end(text, false), expect, "{text}");
+        }
+        assert_eq!(with_pcre_end("a$", true), "a$");
     }
 
     #[test]

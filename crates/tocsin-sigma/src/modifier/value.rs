@@ -4,7 +4,7 @@ use super::chain::{Chain, Family};
 use super::regex::{self, Flags};
 use super::{Fault, Modifier, encode, expand};
 use crate::ast::{Cidr, Ordering, Part, Pattern, Test};
-use crate::limits::WILDCARDS_MAX;
+use crate::limits::{ENCODED_DASHES_MAX, WILDCARDS_MAX};
 use crate::local::Placeholders;
 use crate::yaml::{Kind, Node, Scalar};
 
@@ -208,19 +208,37 @@ impl Draft {
             Draft::Bytes(bytes) => Ok(bytes),
             Draft::Text(pattern) => match pattern.as_literal() {
                 Some(text) => Ok(text.as_bytes().to_vec()),
-                None => Err(unencodable(&pattern)),
+                None => Err(unencodable()),
             },
         }
     }
 }
 
-fn unencodable(pattern: &Pattern) -> Fault {
-    let what = if pattern.parts.contains(&Part::Dash) { "dashes of `windash`" } else { "wildcards" };
-    Fault::new("encoded_value", format!("{what} cannot be encoded"))
+fn unencodable() -> Fault {
+    Fault::new("encoded_value", "wildcards cannot be encoded")
         .hint("put `startswith`, `endswith` and `contains` behind the encoding, and escape `*` and `?`")
 }
 
+/// What is encoded is no pattern any more, so each way to write the dashes is a form of its own.
+fn encode_each_dash(pattern: &Pattern, modifier: Modifier) -> Result<Vec<Draft>, Fault> {
+    if pattern.parts.iter().filter(|part| **part == Part::Dash).count() > ENCODED_DASHES_MAX {
+        let reason = format!("more than {ENCODED_DASHES_MAX} dashes of `windash` cannot be encoded");
+        return Err(Fault::new("encoded_value", reason).hint("write the value out in shorter pieces"));
+    }
+    let mut drafts = Vec::new();
+    for written in pattern.each_dash() {
+        drafts.extend(apply(Draft::Text(written), modifier)?);
+    }
+    Ok(drafts)
+}
+
 fn apply(draft: Draft, modifier: Modifier) -> Result<Vec<Draft>, Fault> {
+    if let Draft::Text(pattern) = &draft
+        && matches!(modifier, Modifier::Utf16(_) | Modifier::Base64 | Modifier::Base64Offset)
+        && pattern.parts.contains(&Part::Dash)
+    {
+        return encode_each_dash(pattern, modifier);
+    }
     Ok(match modifier {
         Modifier::StartsWith | Modifier::EndsWith | Modifier::Contains => {
             let mut pattern = draft.into_pattern()?;
@@ -239,7 +257,7 @@ fn apply(draft: Draft, modifier: Modifier) -> Result<Vec<Draft>, Fault> {
             }
             Draft::Text(pattern) => match pattern.as_literal() {
                 Some(text) => vec![Draft::Bytes(encode::utf16(text, order))],
-                None => return Err(unencodable(&pattern)),
+                None => return Err(unencodable()),
             },
         },
         Modifier::Base64 => vec![Draft::Text(Pattern::literal(&encode::base64(&draft.into_bytes()?)))],

@@ -118,15 +118,24 @@ pub struct Run {
     pub workers: usize,
     /// Seed of the disorder of arrival, within the lateness.
     pub jitter: Option<u64>,
-    /// Snapshot and restore after this many batches.
-    pub snapshot_after: Option<usize>,
+    /// When the state goes through a snapshot into an empty correlator.
+    pub restore: Restore,
     /// Whether detections are told as they arise.
     pub live: bool,
 }
 
+/// Between which batches a run begins anew from a snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Restore {
+    Never,
+    /// After the batch of this number, from 0.
+    After(usize),
+    AfterEach,
+}
+
 impl Default for Run {
     fn default() -> Run {
-        Run { cut: 25, workers: 1, jitter: None, snapshot_after: None, live: false }
+        Run { cut: 25, workers: 1, jitter: None, restore: Restore::Never, live: false }
     }
 }
 
@@ -220,7 +229,7 @@ impl World {
                 });
             });
             found.extend(output.detections);
-            if run.snapshot_after == Some(done) {
+            if run.restore == Restore::AfterEach || run.restore == Restore::After(done) {
                 let bytes = correlator.checkpoint().to_bytes();
                 *correlator = self.correlator(&told, run.live);
                 correlator.restore(&Checkpoint::from_bytes(&bytes).unwrap()).unwrap();

@@ -10,7 +10,7 @@ mod harness;
 mod live;
 mod oracle;
 
-use harness::{Run, Told, World, events, final_alerts};
+use harness::{Restore, Run, Told, World, events, final_alerts};
 use proptest::prelude::*;
 
 fn cases() -> ProptestConfig {
@@ -43,8 +43,21 @@ proptest! {
         let world = World::new();
         let expect = final_alerts(&world, &told, &Run { cut, ..Run::default() });
         for after in 0..=told.len() / cut {
-            let run = Run { cut, snapshot_after: Some(after), ..Run::default() };
+            let run = Run { cut, restore: Restore::After(after), ..Run::default() };
             prop_assert_eq!(&final_alerts(&world, &told, &run), &expect, "after batch {}", after);
+        }
+    }
+
+    /// Everything at once: disorder, cuts, workers, and a restart between any two batches.
+    #[test]
+    fn restarts_between_all_batches_of_any_run_do_not_show(
+        told in events(), cut in 1..40_usize, seed in any::<u64>(), live in any::<bool>()
+    ) {
+        let world = World::new();
+        let expect = final_alerts(&world, &told, &Run::default());
+        for workers in [1, 2, 4] {
+            let run = Run { cut, workers, jitter: Some(seed), restore: Restore::AfterEach, live };
+            prop_assert_eq!(&final_alerts(&world, &told, &run), &expect, "{} workers", workers);
         }
     }
 
@@ -103,7 +116,7 @@ fn a_snapshot_of_another_logic_starts_empty() {
     let world = World::new();
     let edited = World::edited();
     let told: Vec<Told> = (0..8).map(|n| Told::failure(n * 1_000, 1)).collect();
-    let run = Run { cut: 4, snapshot_after: Some(0), ..Run::default() };
+    let run = Run { cut: 4, restore: Restore::After(0), ..Run::default() };
     assert!(!final_alerts(&world, &told, &run).is_empty());
     let (first, second) = told.split_at(4);
     let checkpoint = world.checkpoint_after(first);
