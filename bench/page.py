@@ -16,14 +16,14 @@ class Side:
 
     @staticmethod
     def of(name, runs, cpu_out=0.0, wall_out=lambda _: 0.0):
-        """From runs; `cpu_out` and `wall_out` say what to take off."""
-        cpu = [max(run.cpu - cpu_out, 1e-9) for run in runs]
-        wall = [max(run.wall - wall_out(run), 1e-9) for run in runs]
+        """From runs; `cpu_out` and `wall_out` say what to take off, of which a hundredth is left at least."""
+        cpu = [max(run.cpu - cpu_out, run.cpu / 100, 1e-9) for run in runs]
+        wall = [max(run.wall - wall_out(run), run.wall / 100, 1e-9) for run in runs]
         return Side(name, cpu, wall, [run.rss for run in runs])
 
-    def rate(self, events):
-        """Events a second of CPU time."""
-        return events / median(self.cpu)
+    def scaled(self, factor):
+        """The same for so many times the work."""
+        return Side(self.name, [one * factor for one in self.cpu], [one * factor for one in self.wall], self.rss)
 
     def row(self, events):
         """Its line in the table of a row."""

@@ -35,11 +35,12 @@ def family(lab, gate, ours, theirs):
     chosen, tried = options.fastest(lab, f"Windows rules, {gate}", [*base, "-e", f"@{lab.head_of(name)}"])
     theirs, figures = [*theirs, *chosen], []
     empty = lab.empty()
-    loads = alternate(
-        lab.pairs,
-        {"tocsin": lambda: scan(lab, empty, ours), "rsigma": lambda: evaluate(lab, empty, theirs)},
-        f"load {gate}",
-    )
+    loads = {
+        "tocsin": lambda: scan(lab, empty, ours),
+        "tocsin, 2 threads": lambda: scan(lab, empty, ours, 2),
+        "rsigma": lambda: evaluate(lab, empty, theirs),
+    }
+    loads = alternate(lab.pairs, loads, f"load {gate}")
     text += tried
     for kind in BOUNDS:
         some, section, runs = one_file(lab, kind, gate, ours, theirs, loads)
@@ -103,7 +104,10 @@ def one_file(lab, kind, gate, ours, theirs, loads):
     one = Side.of("tocsin", runs["tocsin"], load["tocsin"], lambda done: done.summary["load_seconds"])
     peer = Side.of("rsigma", runs["rsigma"], load["rsigma"], lambda _: their_wall)
     two = Side.of(
-        "tocsin, 2 threads", runs["tocsin, 2 threads"], load["tocsin"], lambda done: done.summary["load_seconds"]
+        "tocsin, 2 threads",
+        runs["tocsin, 2 threads"],
+        load["tocsin, 2 threads"],
+        lambda done: done.summary["load_seconds"],
     )
     faster, by_one = page.ratio(peer, one)
     _, by_two = page.ratio(peer, two)
