@@ -2,8 +2,10 @@
 # make test         everything that must hold before a change goes in
 # make crash-test   the long form of the kills: at every numbered point, then 50 at random
 # make exhaustion   100 million forged keys under 512 MiB: nothing is hidden, nobody else is touched
-# make bench        Tocsin beside a peer and the limits of the machine, written to bench/REPORT.md
 # make differential Tocsin's reading of Sigma against pySigma's, on random rules and events
+# make bench        Tocsin alone and beside other engines, written to bench/REPORT.md
+# make bench-peers  the comparison with other engines only
+# make profile      instructions an event by stage and file, into the same page
 # Each does its own set-up (scripts/setup.sh).
 
 SHELL := /bin/bash
@@ -13,7 +15,7 @@ export PATH := $(TOCSIN_TOOLS)/bin:$(PATH):$(HOME)/.cargo/bin
 TOCSIN := cargo run --quiet --locked --package tocsin --
 PAGE_TESTS := $(wildcard crates/tocsin-api/page-tests/*.test.mjs)
 
-.PHONY: demo test crash-test exhaustion bench differential
+.PHONY: demo test crash-test exhaustion differential bench bench-peers profile
 
 # On a terminal the server runs on when the recording has ended; elsewhere it ends with a summary.
 demo:
@@ -50,3 +52,11 @@ bench:
 differential:
 	@scripts/setup.sh
 	@differential/run.sh
+
+bench-peers:
+	@scripts/setup.sh
+	@bench/run.sh --peers
+
+profile:
+	@scripts/setup.sh
+	@bench/run.sh --profile

@@ -14,7 +14,7 @@ import sys
 import time
 from dataclasses import dataclass, field
 
-TIMEOUT_SECONDS = 300
+TIMEOUT_SECONDS = 600
 
 
 class Failed(Exception):
@@ -66,12 +66,18 @@ def summary(errors):
     return {}
 
 
-def alternate(pairs, jobs):
-    """Runs jobs in turn, `pairs` times over: A B A B. `jobs` maps names to functions giving a Run."""
+def alternate(pairs, jobs, row=""):
+    """Runs jobs in turn, `pairs` times over: A B A B. `jobs` maps names to functions giving a Run.
+
+    With the name of a row it says of every run how long it took.
+    """
     runs = {name: [] for name in jobs}
-    for _ in range(pairs):
+    for turn in range(1, pairs + 1):
         for name, job in jobs.items():
-            runs[name].append(job())
+            done = job()
+            runs[name].append(done)
+            if row:
+                print(f"bench: {row}: {name} {turn}/{pairs}: {done.wall:.2f} s", file=sys.stderr, flush=True)
     return runs
 
 

@@ -1,4 +1,5 @@
 """How figures are written down: tables, verdicts, numbers."""
+
 from dataclasses import dataclass, field
 
 from measure import median
@@ -15,14 +16,14 @@ class Side:
 
     @staticmethod
     def of(name, runs, cpu_out=0.0, wall_out=lambda _: 0.0):
-        """From runs; `cpu_out` and `wall_out` say what to take off."""
-        cpu = [max(run.cpu - cpu_out, 1e-9) for run in runs]
-        wall = [max(run.wall - wall_out(run), 1e-9) for run in runs]
+        """From runs; `cpu_out` and `wall_out` say what to take off, of which a hundredth is left at least."""
+        cpu = [max(run.cpu - cpu_out, run.cpu / 100, 1e-9) for run in runs]
+        wall = [max(run.wall - wall_out(run), run.wall / 100, 1e-9) for run in runs]
         return Side(name, cpu, wall, [run.rss for run in runs])
 
-    def rate(self, events):
-        """Events a second of CPU time."""
-        return events / median(self.cpu)
+    def scaled(self, factor):
+        """The same for so many times the work."""
+        return Side(self.name, [one * factor for one in self.cpu], [one * factor for one in self.wall], self.rss)
 
     def row(self, events):
         """Its line in the table of a row."""
@@ -83,24 +84,31 @@ def commands(*lines):
     return "```\n" + "\n".join(lines) + "\n```\n"
 
 
-SERVER_MARKS = ("<!-- server: begin -->", "<!-- server: end -->")
+# The parts of the page that are made on their own, in their order.
+PARTS = ("peers", "profile", "server")
 
 
-def server_part(text):
-    """The part of a page about the server, marks left out; empty if there is none."""
-    begin, end = SERVER_MARKS
+def marks(name):
+    """The lines a part stands between."""
+    return f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+
+
+def part_of(text, name):
+    """A part of a page, marks left out; empty if there is none."""
+    begin, end = marks(name)
     return text.split(begin, 1)[1].split(end, 1)[0].strip("\n") if begin in text and end in text else ""
 
 
-def with_server(text, part):
-    """A page with this part about the server, in place of the one it has."""
-    begin, end = SERVER_MARKS
-    before, after = text.rstrip("\n") + "\n\n", ""
-    if server_part(text):
+def with_part(text, name, part):
+    """A page with this part in place of the one it has; a new one goes before the parts that come after it."""
+    begin, end = marks(name)
+    block = f"{begin}\n{part.strip(chr(10))}\n{end}"
+    if part_of(text, name):
         before, rest = text.split(begin, 1)
-        after = rest.split(end, 1)[1]
-    stripped = part.strip("\n")
-    return f"{before}{begin}\n{stripped}\n{end}{after or chr(10)}"
+        return before + block + rest.split(end, 1)[1]
+    later = [marks(other)[0] for other in PARTS[PARTS.index(name) + 1 :] if part_of(text, other)]
+    before, after = text.split(later[0], 1) if later else (text, "")
+    return f"{before.rstrip(chr(10))}\n\n{block}\n" + (f"\n{later[0]}{after}" if later else "")
 
 
 def summary(figures):

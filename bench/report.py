@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Runs Tocsin beside rsigma and the limits of the machine, and writes what came out as a page.
+"""Runs Tocsin alone and writes what came out as a page, in which the parts about its peers and its server stay.
 
-usage: report.py --tocsin PATH --limits PATH --rsigma PATH --folder DIR --page FILE [--quick] [--pairs N]
+usage: report.py --tocsin PATH --folder DIR --page FILE [--small] [--pairs N]
 """
+
 import argparse
 import datetime
 import os
@@ -37,8 +38,8 @@ def entry(path, key):
     return "-"
 
 
-def machine(options):
-    """What it ran on."""
+def machine(tocsin, more=()):
+    """What it ran on; `more` are lines of the caller's."""
     memory = int(entry("/proc/meminfo", "MemTotal").split()[0]) * 1024
     changed = " with changes" if first_line(["git", "status", "--porcelain", "-uno"]) != "-" else ""
     rows = [
@@ -47,18 +48,25 @@ def machine(options):
         ["kernel", f"{platform.system()} {platform.release()}"],
         ["rustc", first_line(["rustc", "--version"])],
         ["RUSTFLAGS", os.environ.get("RUSTFLAGS", "") or "none"],
-        ["tocsin", f"{first_line([options.tocsin, '--version'])}, {first_line(['git', 'rev-parse', '--short', 'HEAD'])}{changed}"],
-        ["peer", first_line([options.rsigma, "--version"])],
-        ["load before", " ".join(f"{load:.2f}" for load in os.getloadavg())],
+        [
+            "tocsin",
+            f"{first_line([tocsin, '--version'])}, {first_line(['git', 'rev-parse', '--short', 'HEAD'])}{changed}",
+        ],
+        *more,
         ["date", f"{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d}"],
     ]
     return page.table(["", ""], rows)
 
 
-HOW = """Every row runs its programs in turn on the same file (A B A B), {pairs} times, in one session. A figure is the
-ratio of the medians by CPU time; wall time stands beside it. Machines differ and so do their quiet hours: quote
-ratios, never single times. One core means pinned to one core and one thread. Match sets are compared before anything
-is timed. Peaks below some 14 MB cannot be told apart (the process that measures is that large). Written by `make bench`; the input comes from `bench/gen.py`.
+def load():
+    """The load of the machine, in words."""
+    return " ".join(f"{one:.2f}" for one in os.getloadavg())
+
+
+HOW = """Every row runs its programs in turn, {pairs} times, in one session; a figure is a median. Machines differ and
+so do their quiet hours: quote ratios, never single times. One core means pinned to one core and one thread. Peaks below
+some 14 MB cannot be told apart (the process that measures is that large). Written by `make bench`; the input comes from
+`bench/gen.py`.
 """
 
 
@@ -70,21 +78,29 @@ def assemble(bench, options):
         try:
             some, text = row(bench)
         except Failed as failed:
-            some, text = [page.Figure("-", row.__doc__, "-", "", "", "failed")], f"## {row.__doc__}\n\nFailed: {failed}\n"
+            some, text = [
+                page.Figure("-", row.__doc__, "-", "", "", "failed")
+            ], f"## {row.__doc__}\n\nFailed: {failed}\n"
         print(f"bench: {row.__doc__} ({time.monotonic() - began:.0f} s)", file=sys.stderr)
         figures += some
         sections.append(text)
-    warning = "**A quick run: small inputs, few pairs. Nothing here may be quoted.**\n\n" if options.quick else ""
-    head = "# How fast Tocsin is\n\n" + warning + machine(options) + "\n" + HOW.format(pairs=bench.pairs)
+    warning = "**Small inputs: to see that it works. Nothing here may be quoted.**\n\n" if options.small else ""
+    head = (
+        "# How fast Tocsin is\n\n"
+        + warning
+        + machine(options.tocsin, [("load before", load())])
+        + "\n"
+        + HOW.format(pairs=bench.pairs)
+    )
     return head + "\n## Summary\n\n" + page.summary(figures) + "\n" + "\n".join(sections)
 
 
 def arguments():
     """The command line."""
-    parser = argparse.ArgumentParser(description="Tocsin beside rsigma and the limits of the machine")
-    for name in ("tocsin", "limits", "rsigma", "folder", "page"):
+    parser = argparse.ArgumentParser(description="Tocsin alone")
+    for name in ("tocsin", "folder", "page"):
         parser.add_argument(f"--{name}", required=True)
-    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--small", action="store_true")
     parser.add_argument("--pairs", type=int)
     return parser.parse_args()
 
@@ -93,19 +109,22 @@ def main():
     options = arguments()
     folder = Path(options.folder).resolve()
     folder.mkdir(parents=True, exist_ok=True)
-    for name in ("failed_login.yml", "brute_force.yml"):
-        shutil.copy(ROOT / "bench" / "rules" / name, folder / name)
     shutil.copytree(ROOT / "rules", folder / "rules", dirs_exist_ok=True)
-    sizes = {"auth": 20_000, "lines": 20_000, "times": 1, "head": 10_000, "pairs": 2}
-    if not options.quick:
-        sizes = {"auth": 500_000, "lines": 1_000_000, "times": 3, "head": None, "pairs": 7}
+    sizes = (
+        {"auth": 20_000, "lines": 20_000, "pairs": 2}
+        if options.small
+        else {"auth": 500_000, "lines": 1_000_000, "pairs": 5}
+    )
     if options.pairs:
         sizes["pairs"] = options.pairs
-    programs = {name: str(Path(getattr(options, name)).resolve()) for name in ("tocsin", "rsigma", "limits")}
-    text = assemble(Bench(root=ROOT, folder=folder, **programs, **sizes), options)
+    text = assemble(Bench(root=ROOT, folder=folder, tocsin=str(Path(options.tocsin).resolve()), **sizes), options)
     target = Path(options.page)
-    served = page.server_part(target.read_text(encoding="utf-8")) if target.exists() else ""
-    target.write_text(page.with_server(text, served) if served else text, encoding="utf-8")
+    old = target.read_text(encoding="utf-8") if target.exists() else ""
+    page_text = text
+    for name in page.PARTS:
+        if page.part_of(old, name):
+            page_text = page.with_part(page_text, name, page.part_of(old, name))
+    target.write_text(page_text, encoding="utf-8")
     print(text.split("\n## Summary\n")[1].split("\n## ")[0], file=sys.stderr)
 
 

@@ -1,14 +1,16 @@
 #!/usr/bin/env bash
-# Tocsin beside rsigma and the limits of the machine; the page is bench/REPORT.md.
-#   bench/run.sh [--pairs N]   the real thing: a quarter of an hour on a quiet machine
-#   bench/run.sh --quick       small inputs, quick build; the page stays with the generated files
-#   bench/run.sh --server …    the server's part of the page only: half an hour, needs wrk
+# How fast Tocsin is, alone, beside other engines and as a server; the page is bench/REPORT.md.
+#   bench/run.sh [--pairs N]     alone, then beside the engines: 45 minutes on a quiet machine
+#   bench/run.sh --peers …       beside the engines only: 40 minutes; `--only ROW` (repeatable) for some rows
+#   bench/run.sh --server …      the server's part of the page only: half an hour, needs wrk
+#   bench/run.sh --profile …     instructions an event, by stage and by file, with callgrind
+#   --small                      small inputs; the page stays with the generated files
+#   --quick                      the same with a quick build
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-readonly RSIGMA_VERSION=0.23.0
-readonly TOOLS=${TOCSIN_TOOLS:-$PWD/.tools}
-export PYTHONDONTWRITEBYTECODE=1
+export TOCSIN_TOOLS=${TOCSIN_TOOLS:-$PWD/.tools}
+export PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=bench
 
 fail() {
     printf 'bench: %s\n' "$@" >&2
@@ -17,57 +19,55 @@ fail() {
 
 have() { command -v "$1" >/dev/null 2>&1; }
 
-# The path of an rsigma of the right version, if there is one.
-rsigma_path() {
-    local path
-    for path in "$TOOLS/bin/rsigma" "$(command -v rsigma || true)"; do
-        if [[ -x $path && $("$path" --version | head -n 1) == "rsigma $RSIGMA_VERSION" ]]; then
-            echo "$path"
-            return
-        fi
-    done
-    return 1
-}
-
-install_rsigma() {
-    echo "bench: building rsigma $RSIGMA_VERSION, once, into $TOOLS" >&2
-    cargo install --quiet --locked --root "$TOOLS" --version "$RSIGMA_VERSION" rsigma
-}
-
 have python3 || fail "missing: python3" "install it, on Debian with: apt-get install python3"
 
-server=false
-if [[ ${1:-} == --server ]]; then
-    server=true
+parts=(alone peers)
+if [[ ${1:-} =~ ^--(server|peers|profile)$ ]]; then
+    parts=("${1#--}")
     shift
-    have wrk || fail "missing: wrk, which presses the servers" "install it, on Debian with: apt-get install wrk"
 fi
 
-profile=release
-page=bench/REPORT.md
-target=$(cargo metadata --format-version 1 --no-deps |
-    python3 -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])')
-folder=$target/bench-data/full
+profile=release page=bench/REPORT.md size=full
+passed=()
 for argument in "$@"; do
     if [[ $argument == --quick ]]; then
-        profile=quick
-        folder=$target/bench-data/quick
-        page=$folder/REPORT.md
+        profile=quick argument=--small
     fi
+    if [[ $argument == --small ]]; then size=small; fi
+    passed+=("$argument")
 done
+target=$(cargo metadata --format-version 1 --no-deps |
+    python3 -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])')
+folder=$target/bench-data/$size
+if [[ $size == small ]]; then page=$folder/REPORT.md; fi
+mkdir -p "$folder"
 
-rsigma_path >/dev/null || install_rsigma
-rsigma=$(rsigma_path) || fail "rsigma $RSIGMA_VERSION could not be installed"
 cargo build --locked --profile "$profile" --package tocsin # alone, with its own features only
 cargo build --locked --profile "$profile" --package tocsin-bench --bins
+built=$target/$profile
+common=(--folder "$folder" --page "$page" --tocsin "$built/tocsin")
 
-mkdir -p "$folder"
-if $server; then
-    python3 bench/server.py --tocsin "$target/$profile/tocsin" --rsigma "$rsigma" --bare "$target/$profile/bare" \
-        --latency "$target/$profile/latency" --folder "$folder" --page "$page" "$@"
-    echo "bench: the server's part is in $page" >&2
-    exit
-fi
-python3 bench/report.py --tocsin "$target/$profile/tocsin" --limits "$target/$profile/limits" \
-    --rsigma "$rsigma" --folder "$folder" --page "$page" "$@"
+for part in "${parts[@]}"; do
+    case $part in
+    alone)
+        python3 bench/report.py "${common[@]}" "${passed[@]}"
+        ;;
+    peers)
+        have wrk || echo "bench: no wrk (Debian: apt-get install wrk): the row over HTTP will fail" >&2
+        bench/peers/install.sh >"$folder/engines"
+        python3 -m peers "${common[@]}" --limits "$built/limits" --engines "$folder/engines" "${passed[@]}"
+        ;;
+    profile)
+        python3 bench/profile.py "${common[@]}" --folder "$target/bench-data/profile" "${passed[@]}"
+        ;;
+    server)
+        have wrk || fail "missing: wrk, which presses the servers" "install it, on Debian with: apt-get install wrk"
+        bench/peers/install.sh rsigma >"$folder/engines"
+        rsigma=$(cut -f 2 "$folder/engines")
+        [[ $rsigma != - ]] || fail "$(cut -f 3 "$folder/engines")"
+        python3 bench/server.py "${common[@]}" --rsigma "$rsigma" --bare "$built/bare" --latency "$built/latency" \
+            "${passed[@]}"
+        ;;
+    esac
+done
 echo "bench: written to $page" >&2

@@ -8,14 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import page
-import windows
 from measure import Failed, alternate, median
 from page import Figure, Side
 from serving import Bare, Rsigma, Tocsin, press, scratch, wrk
 
 BODY_EVENTS = 1_000
 BODIES = 50
-WINDOWS_BODY_EVENTS = 500
 # Few, and what the goals are judged by.
 LOG_CONNECTIONS = (8, 64)
 ALERT_EVERY = 4
@@ -191,31 +189,6 @@ def logs(bench):
     return figures, text
 
 
-def windows_events(bench):
-    """M8: Windows rules over HTTP."""
-    title = "### M8: Windows rules over HTTP, bodies of 500 events\n\n"
-    shared = windows.folder(bench.root)
-    if shared is None:
-        return [], title + "Left out: the recordings and rules do not lie beside this checkout.\n"
-    rules = bench.folder / "rules_windows"
-    windows.write_rules(shared, rules, bench.tocsin)
-    if not (bench.folder / "win1k.ndjson").exists():
-        windows.write_events(shared, bench.folder, 1)
-    bodies = bench.bodies(bench.folder / "win1k.ndjson", WINDOWS_BODY_EVENTS, "win1k-body")
-    load = {"events": WINDOWS_BODY_EVENTS, "extra": bodies}
-    jobs = {
-        "tocsin": bench.job(bench.start_tocsin(rules), "post_events", **load),
-        "rsigma": bench.job(bench.start_rsigma(rules), "post_events", **load),
-    }
-    runs = alternate(bench.pairs, jobs)
-    ratio, by_rsigma = faster(runs, "rsigma", "tocsin")
-    text = page.table(HEADS, [line(name, some) for name, some in runs.items()]) + f"\n{by_rsigma}\n\n"
-    text += "Tocsin looks at log sources here, rsigma does not: a server has no `--ungated`.\n"
-    verdict = page.judged(ratio, 8, 5)
-    figure = Figure("M8", "Windows rules over HTTP, against rsigma", f"{ratio:.2f} ×", "8 ×", "5 ×", verdict)
-    return [figure], title + text
-
-
 def alerts(bench):
     """The newest alerts, asked for again and again."""
     rule, bodies = bench.rule("failed_login.yml"), bench.logins()
@@ -322,4 +295,4 @@ def fill(bench, folder, rule, bodies, settings):
     return min(size(), accepted)
 
 
-ROWS = (events, sync, logs, windows_events, alerts, latency, standing)
+ROWS = (events, sync, logs, alerts, latency, standing)

@@ -128,10 +128,10 @@ class Tocsin(Daemon):
 class Rsigma(Daemon):
     """rsigma's daemon, which keeps nothing; its matches go nowhere."""
 
-    def __init__(self, program, folder, rules):
+    def __init__(self, program, folder, rules, options=()):
         url = f"127.0.0.1:{free_port()}"
         command = [program, "engine", "daemon", "-q", "-r", str(rules), "--input", "http", "--input-format", "json"]
-        super().__init__([*command, "--output", "file:///dev/null", "--api-addr", url], folder, f"http://{url}")
+        super().__init__([*command, "--output", "file:///dev/null", "--api-addr", url, *options], folder, f"http://{url}")
 
     def environment(self):
         """Its one path takes single events too."""

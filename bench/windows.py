@@ -1,4 +1,5 @@
 """The Windows rules and recordings, where they lie beside the checkout, made ready for both programs."""
+
 import gzip
 import json
 import re
@@ -81,6 +82,23 @@ def refused(rules, tocsin):
             name = diagnostic["file"].rsplit("/", 1)[-1]
             found.setdefault(name, diagnostic.get("reason", diagnostic.get("message", "")))
     return sorted(found.items())
+
+
+def rule_id(path):
+    """The id a rule file states."""
+    found = re.search(r"^id:\s*['\"]?([0-9a-fA-F-]+)", path.read_text(encoding="utf-8"), re.MULTILINE)
+    return found[1] if found else path.name
+
+
+def log_source(text):
+    """The log source a rule states: product, category, service, what there is of them."""
+    block = re.search(r"^logsource:[^\n]*\n((?:[ \t]+[^\n]*\n|[ \t]*#[^\n]*\n|\n)+)", text, re.MULTILINE)
+    stated = (
+        re.findall(r"^\s+(product|category|service):\s*['\"]?([^'\"#\n]+?)['\"]?\s*(?:#.*)?$", block[1], re.MULTILINE)
+        if block
+        else []
+    )
+    return dict(stated)
 
 
 def write_events(shared, into, times):

@@ -1,5 +1,5 @@
 //! The limits of the machine on the bytes of one file, as JSON: what a program that only split
-//! lines, checked UTF-8 or picked fields would reach. One thread, the file in memory.
+//! lines, checked UTF-8, skipped over records or picked fields would reach. One thread, the file in memory.
 //!
 //! ```text
 //! limits FILE [PASSES]
@@ -13,7 +13,7 @@ use anyhow::{Context, Result};
 use memchr::memchr_iter;
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
-use sonic_rs::{PointerTree, pointer};
+use sonic_rs::{LazyValue, PointerTree, pointer};
 
 fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
@@ -30,6 +30,8 @@ fn main() -> Result<()> {
         limit("newline split (memchr)", passes, || memchr_iter(b'\n', &bytes).count()),
         limit("UTF-8 check (std)", passes, || usize::from(std::str::from_utf8(&bytes).is_ok())),
         limit("six fields (sonic-rs get_many)", passes, || picked(&bytes, &tree)),
+        limit("every record skipped over (sonic-rs LazyValue)", passes, || skipped(&bytes)),
+        limit("every field (sonic-rs to_object_iter)", passes, || walked(&bytes)),
     ];
     let report = json!({ "events": events, "bytes": bytes.len(), "limits": limits });
     writeln!(std::io::stdout(), "{report}").context("cannot write")
@@ -37,16 +39,28 @@ fn main() -> Result<()> {
 
 /// Reads the fields of every line, checking the JSON, and counts those found.
 fn picked(bytes: &[u8], tree: &PointerTree) -> usize {
-    let mut found = 0;
+    let fields = |line| {
+        let values = sonic_rs::get_many(line, tree).ok()?;
+        black_box(&values);
+        Some(values.iter().flatten().count())
+    };
+    lines(bytes).filter_map(fields).sum()
+}
+
+/// Goes over every line's value without looking into it, checking that it is JSON; counts the good ones.
+fn skipped(bytes: &[u8]) -> usize {
+    lines(bytes).filter(|line| black_box(sonic_rs::from_slice::<LazyValue>(line)).is_ok()).count()
+}
+
+/// Stops at every field of every line, checking the JSON, and counts them.
+fn walked(bytes: &[u8]) -> usize {
+    lines(bytes).map(|line| sonic_rs::to_object_iter(line).map(black_box).filter(Result::is_ok).count()).sum()
+}
+
+/// The lines of a text, without their ends.
+fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut start = 0;
-    for end in memchr_iter(b'\n', bytes) {
-        if let Ok(values) = sonic_rs::get_many(&bytes[start..end], tree) {
-            found += values.iter().flatten().count();
-            black_box(&values);
-        }
-        start = end + 1;
-    }
-    found
+    memchr_iter(b'\n', bytes).map(move |end| &bytes[std::mem::replace(&mut start, end + 1)..end])
 }
 
 /// The fastest of some passes, and what the work came to, so that it can be seen to be done.
