@@ -15,6 +15,7 @@ pub mod finding;
 pub mod fold;
 pub mod glob;
 pub mod limits;
+mod link;
 pub mod lint;
 pub mod local;
 pub mod logsource;
