@@ -15,13 +15,12 @@ use tocsin_core::matcher::RuleIdx;
 use tocsin_core::rule::{Level, RuleMeta, confidence_of_kind};
 use tocsin_core::time::Span;
 
-use crate::ast::{Body, Diagnostic, Document, Part, Place, Severity};
-use crate::atom::{Atom, AtomId, AtomTest, Atoms};
+use crate::ast::{Body, Diagnostic, Document, Place, Severity};
+use crate::atom::Atoms;
 use crate::correlations::Correlations;
-use crate::predicate::Predicates;
-use crate::program::{Logic, Program, witness};
-use crate::ruleset::{AppliedFilter, Compiled, Feed, Rule, RuleSet, index_witnesses};
-use crate::whole_event::{FieldRefs, Keywords};
+use crate::link::link;
+use crate::program::Logic;
+use crate::ruleset::{AppliedFilter, Feed, Rule, RuleSet};
 
 use filters::Filters;
 
@@ -185,36 +184,7 @@ impl Compiler {
     }
 
     fn finish(mut self) -> (RuleSet, Vec<Diagnostic>) {
-        let mut compiled = Compiled { atoms: self.atoms.list().len(), ..Compiled::default() };
-        compiled.by_field.resize_with(self.table.len(), || None);
-        let mut keywords = Keywords::default();
-        let mut field_refs = FieldRefs::default();
-        let mut failures = Vec::new();
-        for (id, atom) in self.atoms.list().iter().enumerate() {
-            let id = id as AtomId;
-            field_refs.add(atom, id);
-            let added = match atom.field {
-                None => keywords.add(atom, id),
-                Some(_) if matches!(atom.test, AtomTest::FieldRef { .. }) => Ok(()),
-                Some(field) => {
-                    compiled.by_field[field.index()].get_or_insert_with(Predicates::default).add(atom, id)
-                }
-            };
-            failures.extend(added.err());
-        }
-        let has_keywords = self.atoms.list().iter().any(|atom| atom.field.is_none());
-        failures.extend(compiled.by_field.iter_mut().flatten().filter_map(|field| field.finish().err()));
-        failures.extend(keywords.finish().err());
-        compiled.keywords = has_keywords.then_some(keywords);
-        compiled.field_refs = field_refs;
-        let cost = |atom: AtomId| cost(&self.atoms.list()[atom as usize], &self.table);
-        let witnesses = self
-            .logic
-            .iter()
-            .enumerate()
-            .filter_map(|(index, logic)| Some((RuleIdx(index as u32), witness(logic.as_ref()?, &cost))));
-        (compiled.by_witness, compiled.without_witness) = index_witnesses(compiled.atoms, witnesses);
-        compiled.programs = self.logic.iter().map(|logic| logic.as_ref().map(Program::compile)).collect();
+        let (compiled, failures) = link(&self.atoms, &self.logic, &self.table);
         for reason in failures {
             self.diagnostics.push(Diagnostic {
                 file: Arc::default(),
@@ -243,28 +213,6 @@ impl Compiler {
             reason: refused.reason,
             hint: refused.hint,
         });
-    }
-}
-
-/// How often an atom is likely to be set: rules are tried when their cheapest witness is.
-fn cost(atom: &Atom, table: &FieldTable) -> u32 {
-    let name = atom.field.map_or("", |field| table.name(field));
-    let gate =
-        ["EventID", "Channel", "event.category", "event.outcome", "logsource.product", "logsource.service"];
-    if gate.contains(&name) {
-        return 1_000;
-    }
-    match &atom.test {
-        AtomTest::Exists | AtomTest::IsNull | AtomTest::Bool(_) => 500,
-        AtomTest::Compare(..) | AtomTest::DatePart(..) | AtomTest::Regex(_) | AtomTest::FieldRef { .. } => 50,
-        AtomTest::Pattern(pattern) => {
-            let longest = pattern.parts.iter().map(|part| match part {
-                Part::Literal(text) => text.len(),
-                _ => 0,
-            });
-            (60_u32.saturating_sub(longest.max().unwrap_or(0) as u32)).max(1)
-        }
-        AtomTest::Number(..) | AtomTest::Cidr(..) => 20,
     }
 }
 

@@ -6,6 +6,7 @@
 use std::sync::LazyLock;
 
 use regex_syntax::hir::{ClassUnicode, ClassUnicodeRange};
+use tocsin_core::value::unescape;
 
 /// The characters beyond ASCII that fold to another, sorted, with what they fold to.
 static FOLDED: LazyLock<Vec<(char, char)>> = LazyLock::new(|| {
@@ -16,11 +17,26 @@ static FOLDED: LazyLock<Vec<(char, char)>> = LazyLock::new(|| {
     with_case.map(|c| (c, representative(c))).filter(|(c, folded)| c != folded).collect()
 });
 
+/// Which pages of 256 characters hold one that folds: a bit for each, so that punctuation, signs and
+/// scripts without case are told at once.
+static PAGES: LazyLock<[u64; 8]> = LazyLock::new(|| {
+    let mut pages = [0; 8];
+    for (character, _) in FOLDED.iter() {
+        let page = *character as usize >> 8;
+        pages[page >> 6] |= 1 << (page & 63);
+    }
+    pages
+});
+
 /// The folded form of a character: two characters are equal without case exactly when theirs are.
 #[must_use]
 pub fn fold_char(character: char) -> char {
     if character.is_ascii() {
         return character.to_ascii_lowercase();
+    }
+    let page = character as usize >> 8;
+    if PAGES.get(page >> 6).is_none_or(|pages| pages >> (page & 63) & 1 == 0) {
+        return character;
     }
     let found = FOLDED.binary_search_by_key(&character, |(c, _)| *c);
     found.map_or(character, |index| FOLDED[index].1)
@@ -34,15 +50,44 @@ fn representative(character: char) -> char {
     class.ranges().first().map_or(character, |range| range.start().to_ascii_lowercase())
 }
 
-/// Folds text into `out`, which is cleared first.
+/// Appends the folded form of text.
 pub fn fold_into(text: &str, out: &mut String) {
-    out.clear();
     if text.is_ascii() {
+        let start = out.len();
         out.push_str(text);
-        out.make_ascii_lowercase();
-    } else {
-        out.extend(text.chars().map(fold_char));
+        return out[start..].make_ascii_lowercase();
     }
+    let mut rest = text;
+    while !rest.is_empty() {
+        let ascii = rest.bytes().position(|byte| !byte.is_ascii()).unwrap_or(rest.len());
+        let start = out.len();
+        out.push_str(&rest[..ascii]);
+        out[start..].make_ascii_lowercase();
+        rest = &rest[ascii..];
+        let other = rest.bytes().position(|byte| byte.is_ascii()).unwrap_or(rest.len());
+        out.extend(rest[..other].chars().map(fold_char));
+        rest = &rest[other..];
+    }
+}
+
+/// Appends what JSON string contents stand for, as [`unescape`] says, without allocating.
+pub fn unescape_into(contents: &str, out: &mut String) {
+    let mut rest = contents;
+    while let Some(at) = memchr::memchr(b'\\', rest.as_bytes()) {
+        out.push_str(&rest[..at]);
+        let plain = match rest.as_bytes().get(at + 1) {
+            Some(b'\\') => '\\',
+            Some(b'"') => '"',
+            Some(b'/') => '/',
+            Some(b'n') => '\n',
+            Some(b'r') => '\r',
+            Some(b't') => '\t',
+            _ => return out.push_str(&unescape(&rest[at..])),
+        };
+        out.push(plain);
+        rest = &rest[at + 2..];
+    }
+    out.push_str(rest);
 }
 
 /// The folded form of text.
@@ -78,5 +123,21 @@ mod tests {
             assert_eq!(fold(text), fold(expect), "{text}");
         }
         assert_eq!(fold("\u{212a}ſCMD"), "kscmd");
+    }
+
+    #[test]
+    fn escaped_contents_are_unescaped() {
+        for contents in [
+            "",
+            "CMD.exe",
+            r"C:\\Windows\\X",
+            r#"\"A\/B\\\"\r\n\tC\b\f"#,
+            r"\u212a\u0041\\u0041 \ud83d\ude00 \ud83d!",
+            "\u{212a} – ſ\\\\İ",
+        ] {
+            let mut plain = String::new();
+            unescape_into(contents, &mut plain);
+            assert_eq!(plain, unescape(contents), "{contents}");
+        }
     }
 }

@@ -18,7 +18,6 @@ pub struct Glob {
     runs: Vec<Vec<Piece>>,
     open_start: bool,
     open_end: bool,
-    needle: Option<Box<str>>,
 }
 
 impl Glob {
@@ -44,18 +43,7 @@ impl Glob {
         let open_start = matches!(pattern.parts.first(), Some(Part::Any));
         let open_end = matches!(pattern.parts.last(), Some(Part::Any));
         runs.retain(|run| !run.is_empty());
-        let literals = runs.iter().flatten().filter_map(|piece| match piece {
-            Piece::Literal(text) => Some(text),
-            Piece::One | Piece::Dash => None,
-        });
-        let needle = literals.max_by_key(|text| text.len()).cloned();
-        Glob { runs, open_start, open_end, needle }
-    }
-
-    /// The longest text every match contains.
-    #[must_use]
-    pub fn needle(&self) -> Option<&str> {
-        self.needle.as_deref()
+        Glob { runs, open_start, open_end }
     }
 
     /// Whether the whole value matches.
@@ -103,8 +91,29 @@ fn find_run(run: &[Piece], value: &str, from: usize) -> Option<usize> {
         let found = memchr::memmem::find(&value.as_bytes()[from..], text.as_bytes())?;
         return Some(from + found + text.len());
     }
-    let starts = value[from..].char_indices().map(|(at, _)| from + at).chain([value.len()]);
-    starts.into_iter().find_map(|start| match_run(run, value, start))
+    let Some((before, text)) = run.iter().enumerate().find_map(|(at, piece)| match piece {
+        Piece::Literal(text) => Some((at, text)),
+        Piece::One | Piece::Dash => None,
+    }) else {
+        let starts = value[from..].char_indices().map(|(at, _)| from + at).chain([value.len()]);
+        return starts.into_iter().find_map(|start| match_run(run, value, start));
+    };
+    // Each piece before the first text is one character: where the text stands, the run begins so
+    // many characters before.
+    let finder = memchr::memmem::Finder::new(text.as_bytes());
+    let mut searched = from;
+    while let Some(found) = finder.find(&value.as_bytes()[searched..]) {
+        let found = searched + found;
+        let start = match before {
+            0 => Some(found),
+            count => value[from..found].char_indices().rev().nth(count - 1).map(|(at, _)| from + at),
+        };
+        if let Some(end) = start.and_then(|start| match_run(run, value, start)) {
+            return Some(end);
+        }
+        searched = found + 1;
+    }
+    None
 }
 
 /// Where a run that ends with the value begins.

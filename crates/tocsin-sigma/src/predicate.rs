@@ -1,104 +1,147 @@
 //! All tests of one field, compiled together: a value goes in, the set of atoms it satisfies
 //! comes out. Costs matter only for values not seen before; the matcher remembers the rest.
+//!
+//! Text without wildcards is looked up; text at the beginning or end of a value is found by a
+//! binary search; text anywhere in it, and text that a pattern or an expression cannot do without,
+//! is found by its rarest grams. Only what is then left is a *check*: a pattern or an expression
+//! that is run on the value.
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use hashbrown::HashMap;
-use regex_automata::meta::Regex;
 use tocsin_core::value::Value;
 
-use crate::ast::{Cidr, DatePart, Ordering, Part, Pattern};
-use crate::atom::{Atom, AtomId, AtomTest, CompareOp};
-use crate::fold::{fold, fold_into};
+use crate::affix::Affixes;
+use crate::ast::{DatePart, Ordering};
+use crate::atom::AtomId;
+use crate::fold::{fold_into, unescape_into};
 use crate::glob::Glob;
-use crate::modifier::cidr;
+use crate::grams::{Finder, Found, PADDING};
+use crate::numbers::{Networks, Numbers};
+use crate::regexes::{Caches, LazyRegex};
 
-/// Bytes a compiled expression may take; a bigger one does not load. `\w{1,64}`, with all the
-/// letters there are, takes one and a half million.
-const REGEX_BYTES_MAX: usize = 4 << 20;
+pub use crate::numbers::parse_number;
 
-/// Bytes of states an expression keeps while it searches; beyond it they are built anew.
-const REGEX_CACHE_BYTES_MAX: usize = 1 << 20;
+/// A test that cannot be compiled, in a sentence.
+pub type Uncompilable = String;
 
-/// All tests of one field.
+/// What stands in a set beside atoms: a check to be run, its index added to this. Atoms are fewer.
+pub(crate) const CHECKS: u32 = 1 << 30;
+
+/// All tests of one field. [`crate::compose::Composer`] makes it.
 #[derive(Debug, Default)]
 pub struct Predicates {
-    exists: Option<AtomId>,
-    is_null: Option<AtomId>,
-    bools: [Option<AtomId>; 2],
-    folded: Texts,
-    cased: Texts,
-    numbers: Vec<(f64, AtomId)>,
-    compares: Vec<(CompareOp, f64, AtomId)>,
-    ranges: Vec<(Cidr, AtomId)>,
-    dates: Vec<(DatePart, Option<Ordering>, f64, AtomId)>,
-    regexes: Vec<(Regex, AtomId)>,
+    pub(crate) exists: Option<AtomId>,
+    pub(crate) is_null: Option<AtomId>,
+    pub(crate) bools: [Option<AtomId>; 2],
+    pub(crate) exact: Exact,
+    pub(crate) exact_cased: Exact,
+    /// What a folded value begins with; what it, reversed, begins with.
+    pub(crate) starts: Affixes,
+    pub(crate) ends: Affixes,
+    pub(crate) ends_bytes: usize,
+    /// Finds the texts of patterns and expressions.
+    pub(crate) finder: Finder,
+    /// What a needle of `finder` stands for: a range of `hits`, from here to the next.
+    pub(crate) hit_starts: Vec<u32>,
+    /// Atoms, and checks from [`CHECKS`] on.
+    pub(crate) hits: Vec<u32>,
+    pub(crate) checks: Vec<Check>,
+    /// Checks to be run on every line of a value, and on every value.
+    pub(crate) always_in_lines: Vec<u32>,
+    pub(crate) always: Vec<u32>,
+    /// Whether no test has a line feed in its text, so that values can be judged by lines.
+    pub(crate) in_lines: bool,
+    pub(crate) numbers: Numbers,
+    pub(crate) networks: Networks,
+    /// Comparisons with parts of a time.
+    pub(crate) dates: Vec<(DatePart, Option<Ordering>, f64, AtomId)>,
+}
+
+/// Texts and the atoms that ask for exactly them.
+pub(crate) type Exact = HashMap<Box<str>, Vec<AtomId>, foldhash::fast::FixedState>;
+
+/// A test that is run on a value.
+#[derive(Debug)]
+pub(crate) struct Check {
+    pub(crate) test: CheckTest,
+    pub(crate) atom: AtomId,
+    /// Whether it holds for a value exactly if it holds for one of its lines.
+    pub(crate) in_line: bool,
+}
+
+#[derive(Debug)]
+pub(crate) enum CheckTest {
+    Folded(Glob),
+    Cased(Glob),
+    Regex(LazyRegex),
+}
+
+/// A value's text as it stands in a record.
+#[derive(Clone, Copy, Debug)]
+pub struct Text<'a> {
+    /// As written.
+    pub raw: &'a str,
+    /// Whether JSON's escapes are in it.
+    pub escaped: bool,
+}
+
+impl<'a> Text<'a> {
+    /// The text unescaped, in `room` if there is something to undo.
+    fn plain(self, room: &'a mut String) -> &'a str {
+        if !self.escaped {
+            return self.raw;
+        }
+        room.clear();
+        unescape_into(self.raw, room);
+        room
+    }
+}
+
+/// Which part of a value is judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// The value begins with it.
+    pub first: bool,
+    /// The value ends with it.
+    pub last: bool,
+}
+
+impl Part {
+    /// The whole value.
+    pub const WHOLE: Part = Part { first: true, last: true };
+
+    /// Whether it is the whole value.
+    #[must_use]
+    pub fn is_whole(self) -> bool {
+        self.first && self.last
+    }
 }
 
 /// Scratch space of evaluation; one per worker.
 #[derive(Debug, Default)]
 pub struct Scratch {
+    plain: String,
     folded: String,
-    /// Needles already looked at for the current value, by stamp.
-    seen: Vec<u32>,
-    stamp: u32,
+    reversed: Vec<u8>,
+    found: Found,
+    caches: Caches,
+    checks: Vec<u32>,
 }
 
 impl Scratch {
-    /// Begins a value with so many needles.
-    fn begin(&mut self, needles: usize) {
-        if self.stamp == u32::MAX {
-            self.seen.clear();
-            self.stamp = 0;
-        }
-        self.stamp += 1;
-        self.seen.resize(self.seen.len().max(needles), 0);
-    }
-
-    /// Whether a needle is met for the first time.
-    fn first(&mut self, needle: usize) -> bool {
-        std::mem::replace(&mut self.seen[needle], self.stamp) != self.stamp
+    /// Whether a text contains any needle of a finder.
+    pub(crate) fn finds_any(&mut self, finder: &Finder, text: &str) -> bool {
+        let Scratch { folded, found, .. } = self;
+        folded.clear();
+        fold_into(text, folded);
+        let len = folded.len();
+        folded.push_str(PADDING);
+        let mut any = false;
+        finder.find(folded.as_bytes(), len, found, &mut |_| any = true);
+        any
     }
 }
 
-/// A test that cannot be compiled, in a sentence.
-pub type Uncompilable = String;
-
 impl Predicates {
-    /// Adds an atom of this field.
-    ///
-    /// # Errors
-    /// A sentence when a regular expression is not valid or too big.
-    pub fn add(&mut self, atom: &Atom, id: AtomId) -> Result<(), Uncompilable> {
-        match &atom.test {
-            AtomTest::Exists => self.exists = Some(id),
-            AtomTest::IsNull => self.is_null = Some(id),
-            AtomTest::Bool(value) => self.bools[usize::from(*value)] = Some(id),
-            AtomTest::Pattern(pattern) if pattern.cased => self.cased.add(pattern, id),
-            AtomTest::Pattern(pattern) => self.folded.add(pattern, id),
-            AtomTest::Number(bits, text) => {
-                self.numbers.push((f64::from_bits(*bits), id));
-                self.folded.add_exact(fold(text), id);
-            }
-            AtomTest::Compare(op, bits) => self.compares.push((*op, f64::from_bits(*bits), id)),
-            AtomTest::Cidr(cidr) => self.ranges.push((*cidr, id)),
-            AtomTest::DatePart(part, op, bits) => {
-                self.dates.push((*part, op.map(Into::into), f64::from_bits(*bits), id));
-            }
-            AtomTest::Regex(expression) => self.regexes.push((compile_regex(expression)?, id)),
-            AtomTest::FieldRef { .. } => {}
-        }
-        Ok(())
-    }
-
-    /// Builds the searchers after the last [`Predicates::add`].
-    ///
-    /// # Errors
-    /// A sentence when the literals of the field are too many for one searcher.
-    pub fn finish(&mut self) -> Result<(), Uncompilable> {
-        self.folded.finish()?;
-        self.cased.finish()
-    }
-
     /// Appends the atoms a value satisfies, in no order, possibly twice.
     pub fn evaluate(&self, value: &Value<'_>, scratch: &mut Scratch, out: &mut Vec<AtomId>) {
         out.extend(self.exists);
@@ -106,177 +149,141 @@ impl Predicates {
             out.extend(self.is_null);
         }
         let Some(text) = value.as_text() else { return };
-        let mut folded = std::mem::take(&mut scratch.folded);
-        fold_into(text, &mut folded);
-        self.folded.evaluate(&folded, scratch, out);
-        self.cased.evaluate(text, scratch, out);
-        match &*folded {
+        self.judge(Text { raw: text, escaped: false }, Part::WHOLE, scratch, out);
+    }
+
+    /// What every value of the field satisfies, whatever its text.
+    pub fn exists(&self, out: &mut Vec<AtomId>) {
+        out.extend(self.exists);
+    }
+
+    /// Whether a value with line feeds may be judged line by line, see [`Predicates::judge`].
+    #[must_use]
+    pub fn can_take_lines(&self) -> bool {
+        self.in_lines
+    }
+
+    /// Whether some check is run on every value as a whole, whatever its lines are.
+    #[must_use]
+    pub fn needs_whole(&self) -> bool {
+        !self.always.is_empty()
+    }
+
+    /// Which parts of a value in lines are told apart from any other line.
+    #[must_use]
+    pub fn part(&self, first: bool, last: bool) -> Part {
+        Part { first: first && !self.starts.is_empty(), last: last && !self.ends.is_empty() }
+    }
+
+    /// Appends what a text satisfies. Of a line (any part but the whole) also the checks that
+    /// [`Predicates::finish_lines`] has to run on the whole value, as numbers from [`CHECKS`] on.
+    pub fn judge(&self, text: Text<'_>, part: Part, scratch: &mut Scratch, out: &mut Vec<AtomId>) {
+        let Scratch { plain, folded, reversed, found, caches, checks } = scratch;
+        let plain = text.plain(plain);
+        folded.clear();
+        fold_into(plain, folded);
+        let len = folded.len();
+        folded.push_str(PADDING);
+        let subject = Subject { plain, folded: &folded[..len] };
+        if part.is_whole() {
+            self.whole(&subject, out);
+        }
+        if part.first {
+            self.starts.find(subject.folded.as_bytes(), out);
+        }
+        if part.last && !self.ends.is_empty() {
+            reversed.clear();
+            reversed.extend(subject.folded.bytes().rev().take(self.ends_bytes));
+            self.ends.find(reversed, out);
+        }
+        checks.clear();
+        checks.extend(&self.always_in_lines);
+        if part.is_whole() {
+            checks.extend(&self.always);
+        }
+        self.finder.find(folded.as_bytes(), len, found, &mut |needle| {
+            let needle = needle as usize;
+            let range = self.hit_starts[needle] as usize..self.hit_starts[needle + 1] as usize;
+            for hit in &self.hits[range] {
+                if *hit < CHECKS { out.push(*hit) } else { checks.push(*hit - CHECKS) }
+            }
+        });
+        if checks.len() > 1 {
+            checks.sort_unstable();
+            checks.dedup();
+        }
+        for index in &*checks {
+            let check = &self.checks[*index as usize];
+            if !check.in_line && !part.is_whole() {
+                out.push(CHECKS + index);
+            } else if check.holds(&subject, caches) {
+                out.push(check.atom);
+            }
+        }
+    }
+
+    /// Runs the checks that lines of a value asked for, now on the whole of it: of the numbers
+    /// `asked`, sorted and each once, atoms are appended as they are, checks if they hold.
+    pub fn finish_lines(&self, text: Text<'_>, asked: &[u32], scratch: &mut Scratch, out: &mut Vec<AtomId>) {
+        let atoms = asked.partition_point(|number| *number < CHECKS);
+        out.extend_from_slice(&asked[..atoms]);
+        if asked.len() == atoms && self.always.is_empty() {
+            return;
+        }
+        let Scratch { plain, folded, caches, .. } = scratch;
+        let plain = text.plain(plain);
+        folded.clear();
+        fold_into(plain, folded);
+        let subject = Subject { plain, folded };
+        let asked = asked[atoms..].iter().map(|number| number - CHECKS);
+        for index in asked.chain(self.always.iter().copied()) {
+            let check = &self.checks[index as usize];
+            if check.holds(&subject, caches) {
+                out.push(check.atom);
+            }
+        }
+    }
+
+    /// Tests that only a value as a whole can pass.
+    fn whole(&self, subject: &Subject<'_>, out: &mut Vec<AtomId>) {
+        if let Some(atoms) = self.exact.get(subject.folded) {
+            out.extend_from_slice(atoms);
+        }
+        if !self.exact_cased.is_empty()
+            && let Some(atoms) = self.exact_cased.get(subject.plain)
+        {
+            out.extend_from_slice(atoms);
+        }
+        match subject.folded {
             "true" => out.extend(self.bools[1]),
             "false" => out.extend(self.bools[0]),
             _ => {}
         }
-        scratch.folded = folded;
-        if !self.numbers.is_empty() || !self.compares.is_empty() {
-            self.evaluate_number(text, out);
+        if !self.numbers.is_empty() {
+            self.numbers.evaluate(subject.folded, out);
         }
-        if !self.ranges.is_empty() {
-            self.evaluate_address(text, out);
-        }
-        let dates =
-            self.dates.iter().filter(|(part, ordering, number, _)| part.holds(text, *ordering, *number));
+        self.networks.evaluate(subject.folded, out);
+        let dates = self.dates.iter().filter(|(part, op, number, _)| part.holds(subject.plain, *op, *number));
         out.extend(dates.map(|(.., atom)| *atom));
-        let found = self.regexes.iter().filter(|(regex, _)| regex.is_match(text));
-        out.extend(found.map(|(_, atom)| *atom));
-    }
-
-    fn evaluate_number(&self, text: &str, out: &mut Vec<AtomId>) {
-        let Some(number) = parse_number(text) else { return };
-        out.extend(self.numbers.iter().filter(|(n, _)| *n == number).map(|(_, atom)| *atom));
-        for (op, limit, atom) in &self.compares {
-            let holds = match op {
-                CompareOp::Lt => number < *limit,
-                CompareOp::Lte => number <= *limit,
-                CompareOp::Gt => number > *limit,
-                CompareOp::Gte => number >= *limit,
-            };
-            if holds {
-                out.push(*atom);
-            }
-        }
-    }
-
-    fn evaluate_address(&self, text: &str, out: &mut Vec<AtomId>) {
-        let Some(address) = cidr::address(text) else { return };
-        let inside = self.ranges.iter().filter(|(range, _)| range.contains(address));
-        out.extend(inside.map(|(_, atom)| *atom));
     }
 }
 
-/// The number a value's text reads as; only plain decimal notation counts.
-#[must_use]
-pub fn parse_number(text: &str) -> Option<f64> {
-    let begins = text.as_bytes().first()?;
-    if !(begins.is_ascii_digit() || matches!(begins, b'-' | b'+' | b'.')) {
-        return None;
-    }
-    text.parse::<f64>().ok().filter(|number| number.is_finite())
+/// The text at hand, unescaped, and folded besides.
+struct Subject<'a> {
+    plain: &'a str,
+    folded: &'a str,
 }
 
-/// Compiles an expression with the limits every rule has.
-///
-/// # Errors
-/// A sentence when it is not valid or too big.
-pub fn compile_regex(expression: &str) -> Result<Regex, Uncompilable> {
-    let config =
-        Regex::config().nfa_size_limit(Some(REGEX_BYTES_MAX)).hybrid_cache_capacity(REGEX_CACHE_BYTES_MAX);
-    Regex::builder().configure(config).build(expression).map_err(|error| match error.size_limit() {
-        Some(limit) => format!("the expression takes more than {limit} bytes once it is compiled"),
-        None => format!("the expression cannot be compiled: {error}"),
-    })
-}
-
-/// Text patterns of one case treatment.
-#[derive(Debug, Default)]
-struct Texts {
-    /// Patterns without wildcards.
-    exact: HashMap<Box<str>, Vec<AtomId>>,
-    /// Patterns with wildcards that contain some text.
-    globs: Vec<(Glob, AtomId)>,
-    /// Patterns of wildcards alone.
-    empty_globs: Vec<(Glob, AtomId)>,
-    /// Finds the needles of `globs`; pattern i of the searcher belongs to `by_needle[i]`.
-    searcher: Option<AhoCorasick>,
-    by_needle: Vec<Vec<u32>>,
-}
-
-impl Texts {
-    fn add_exact(&mut self, text: String, atom: AtomId) {
-        self.exact.entry(text.into_boxed_str()).or_default().push(atom);
-    }
-
-    fn add(&mut self, pattern: &Pattern, atom: AtomId) {
-        match pattern.parts.as_slice() {
-            [] => self.add_exact(String::new(), atom),
-            [Part::Literal(text)] if pattern.cased => self.add_exact(text.clone(), atom),
-            [Part::Literal(text)] => self.add_exact(fold(text), atom),
-            _ => {
-                let glob = Glob::new(pattern);
-                let list = if glob.needle().is_some() { &mut self.globs } else { &mut self.empty_globs };
-                list.push((glob, atom));
-            }
-        }
-    }
-
-    fn finish(&mut self) -> Result<(), Uncompilable> {
-        let mut needles: Vec<&str> = Vec::new();
-        let mut places: HashMap<&str, usize> = HashMap::new();
-        for (index, (glob, _)) in self.globs.iter().enumerate() {
-            let Some(needle) = glob.needle() else { continue };
-            let place = *places.entry(needle).or_insert_with(|| {
-                needles.push(needle);
-                self.by_needle.push(Vec::new());
-                needles.len() - 1
-            });
-            self.by_needle[place].push(index as u32);
-        }
-        if needles.len() > 1 {
-            let searcher = AhoCorasick::builder()
-                .match_kind(MatchKind::Standard)
-                .kind(Some(AhoCorasickKind::ContiguousNFA))
-                .build(&needles)
-                .map_err(|error| error.to_string())?;
-            self.searcher = Some(searcher);
-        }
-        Ok(())
-    }
-
-    fn evaluate(&self, text: &str, scratch: &mut Scratch, out: &mut Vec<AtomId>) {
-        if let Some(atoms) = self.exact.get(text) {
-            out.extend_from_slice(atoms);
-        }
-        let wild = self.empty_globs.iter().filter(|(glob, _)| glob.matches(text));
-        out.extend(wild.map(|(_, atom)| *atom));
-        let Some(searcher) = &self.searcher else {
-            let found = self.globs.iter().filter(|(glob, _)| glob.matches(text));
-            out.extend(found.map(|(_, atom)| *atom));
-            return;
-        };
-        scratch.begin(self.by_needle.len());
-        for found in searcher.find_overlapping_iter(text) {
-            let needle = found.pattern().as_usize();
-            if !scratch.first(needle) {
-                continue;
-            }
-            for index in &self.by_needle[needle] {
-                let (glob, atom) = &self.globs[*index as usize];
-                if glob.matches(text) {
-                    out.push(*atom);
-                }
-            }
+impl Check {
+    fn holds(&self, subject: &Subject<'_>, caches: &mut Caches) -> bool {
+        match &self.test {
+            CheckTest::Folded(glob) => glob.matches(subject.folded),
+            CheckTest::Cased(glob) => glob.matches(subject.plain),
+            CheckTest::Regex(regex) => regex.matches(subject.plain, caches),
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_plain_finite_decimals_are_numbers() {
-        for (text, expect) in [
-            ("4625", Some(4_625.0)),
-            ("-1.5e3", Some(-1_500.0)),
-            ("+5", Some(5.0)),
-            (".5", Some(0.5)),
-            ("1e400", None),
-            ("-inf", None),
-            ("+nan", None),
-            ("inf", None),
-            ("0x1F", None),
-            (" 1", None),
-            ("", None),
-        ] {
-            assert_eq!(parse_number(text), expect, "{text}");
-        }
-    }
-}
+#[path = "predicate_tests.rs"]
+mod tests;

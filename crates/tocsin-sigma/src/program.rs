@@ -42,6 +42,11 @@ impl Program {
         Program { steps, entry }
     }
 
+    /// The atoms it tests, some more than once.
+    pub fn atoms(&self) -> impl Iterator<Item = AtomId> {
+        self.steps.iter().map(|step| step.atom)
+    }
+
     /// Runs it over bits.
     #[inline]
     #[must_use]
@@ -70,11 +75,11 @@ fn emit(logic: &Logic, yes: u32, no: u32, steps: &mut Vec<Step>) -> u32 {
 }
 
 /// Atoms of which at least one is set whenever the condition holds, the cheapest such set by
-/// `cost`; `None` when the condition can hold without any.
+/// `cost`; `None` when the condition can hold without any. Atoms without a cost are not used.
 #[must_use]
-pub fn witness(logic: &Logic, cost: &dyn Fn(AtomId) -> u32) -> Option<Vec<AtomId>> {
+pub fn witness(logic: &Logic, cost: &dyn Fn(AtomId) -> Option<u32>) -> Option<Vec<AtomId>> {
     match logic {
-        Logic::Atom(atom) => Some(vec![*atom]),
+        Logic::Atom(atom) => cost(*atom).map(|_| vec![*atom]),
         Logic::Not(inner) => match &**inner {
             Logic::Not(twice) => witness(twice, cost),
             Logic::And(parts) => witness(&Logic::Or(parts.iter().map(negate).collect()), cost),
@@ -84,7 +89,7 @@ pub fn witness(logic: &Logic, cost: &dyn Fn(AtomId) -> u32) -> Option<Vec<AtomId
         Logic::And(parts) => parts
             .iter()
             .filter_map(|part| witness(part, cost))
-            .min_by_key(|set| set.iter().map(|atom| u64::from(cost(*atom))).sum::<u64>()),
+            .min_by_key(|set| set.iter().map(|atom| u64::from(cost(*atom).unwrap_or(0))).sum::<u64>()),
         Logic::Or(parts) => {
             let mut all = Vec::new();
             for part in parts {
@@ -128,7 +133,7 @@ mod tests {
         fn a_program_says_what_its_condition_says(logic in logic(), bits in 0..256_u64) {
             let holds = eval(&logic, bits);
             prop_assert_eq!(Program::compile(&logic).holds(&[bits]), holds);
-            if let Some(witness) = witness(&logic, &|_| 1) {
+            if let Some(witness) = witness(&logic, &|_| Some(1)) {
                 prop_assert!(!holds || witness.iter().any(|atom| bits >> atom & 1 != 0));
             }
         }

@@ -13,16 +13,18 @@ use crate::atom::AtomId;
 use crate::matcher::SigmaMatcher;
 use crate::predicate::Predicates;
 use crate::program::Program;
-use crate::whole_event::{FieldRefs, Keywords};
+use crate::whole_event::Late;
 
 /// The stateless rules of a set, compiled into one matcher.
 #[derive(Debug, Default)]
 pub struct Compiled {
     pub(crate) atoms: usize,
+    /// Whether a field has tests, by its id: beside `by_field` because every value asks for it.
+    pub(crate) has_tests: Vec<bool>,
     /// Tests by field id; `None` where no rule tests the field.
     pub(crate) by_field: Vec<Option<Predicates>>,
-    pub(crate) keywords: Option<Keywords>,
-    pub(crate) field_refs: FieldRefs,
+    /// Tests that no single value decides.
+    pub(crate) late: Late,
     /// Conditions by rule; `None` for stateful rules.
     pub(crate) programs: Vec<Option<Program>>,
     /// Rules to try when an atom is set, by atom.
@@ -32,17 +34,15 @@ pub struct Compiled {
 }
 
 impl Compiled {
+    /// Whether some rule tests a field.
     #[inline]
-    pub(crate) fn has_predicates(&self, field: FieldId) -> bool {
-        self.by_field.get(field.index()).is_some_and(Option::is_some)
+    pub(crate) fn has_tests(&self, field: FieldId) -> bool {
+        self.has_tests.get(field.index()).is_some_and(|has| *has)
     }
 
+    /// The tests of a field.
     pub(crate) fn predicates(&self, field: FieldId) -> Option<&Predicates> {
         self.by_field.get(field.index())?.as_ref()
-    }
-
-    pub(crate) fn needs_whole_event(&self) -> bool {
-        self.keywords.is_some() || !self.field_refs.is_empty()
     }
 }
 

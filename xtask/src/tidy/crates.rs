@@ -37,19 +37,7 @@ const EDGES: &[(&str, &[&str])] = &[
 /// a file, a socket or a random source, or starts a thread. Tests may use more.
 pub const PURE: &[(&str, &[&str])] = &[
     (CORE, &["ahash", "blake3", "hashbrown", "postcard", "serde", "smallvec", "thiserror"]),
-    (
-        SIGMA,
-        &[
-            "ahash",
-            "aho-corasick",
-            "foldhash",
-            "granit-parser",
-            "hashbrown",
-            "memchr",
-            "regex-automata",
-            "regex-syntax",
-        ],
-    ),
+    (SIGMA, &["ahash", "foldhash", "granit-parser", "hashbrown", "memchr", "regex-automata", "regex-syntax"]),
     (DECODE, &["hashbrown", "memchr", "serde_json"]),
     (DETECT, &["hashbrown", "serde", "smallvec"]),
     (ALERT, &["serde", "serde_json"]),

@@ -6,6 +6,7 @@ use crate::atom::{Atom, AtomTest};
 use crate::limits::REGEX_RULE_BYTES_MAX;
 use crate::modifier::regex::with_pcre_end;
 use crate::program::Logic;
+use crate::regexes;
 
 impl Compiler {
     /// From a condition over items to one over atoms.
@@ -72,7 +73,7 @@ impl Compiler {
         })
     }
 
-    /// Compiles an expression to see whether it, and all of its rule together, stay within bounds.
+    /// Whether an expression, and all of its rule together, stay within bounds.
     fn check_regex(&mut self, item: &Item, expression: &str) -> Result<(), Refused> {
         let refuse = |reason: String| Refused {
             place: item.place,
@@ -80,8 +81,7 @@ impl Compiler {
             reason,
             hint: Some("expressions are matched in linear time; their compiled size is limited".to_string()),
         };
-        let compiled = crate::predicate::compile_regex(expression).map_err(refuse)?;
-        self.regex_bytes += compiled.memory_usage();
+        self.regex_bytes += regexes::check_regex(expression).map_err(refuse)?;
         if self.regex_bytes > REGEX_RULE_BYTES_MAX {
             let reason = format!(
                 "the rule's expressions take more than {REGEX_RULE_BYTES_MAX} bytes once they are compiled"
