@@ -1,6 +1,7 @@
 # make demo         builds Tocsin, runs its server, and lets a recorded attack happen now
 # make test         everything that must hold before a change goes in
 # make crash-test   the long form of the kills: at every numbered point, then 50 at random
+# make reload-test  the long form of the reloads: 1,000 under load, and 20 kills around some
 # make exhaustion   100 million forged keys under 512 MiB: nothing is hidden, nobody else is touched
 # make differential Tocsin's reading of Sigma against pySigma's, on random rules and events
 # make bench        Tocsin alone and beside other engines, written to bench/REPORT.md
@@ -15,7 +16,7 @@ export PATH := $(TOCSIN_TOOLS)/bin:$(PATH):$(HOME)/.cargo/bin
 TOCSIN := cargo run --quiet --locked --package tocsin --
 PAGE_TESTS := $(wildcard crates/tocsin-api/page-tests/*.test.mjs)
 
-.PHONY: demo test crash-test exhaustion differential bench bench-peers profile
+.PHONY: demo test crash-test reload-test exhaustion differential bench bench-peers profile
 
 # On a terminal the server runs on when the recording has ended; elsewhere it ends with a summary.
 demo:
@@ -38,6 +39,10 @@ test:
 crash-test:
 	@scripts/setup.sh
 	CRASH_KILLS=50 cargo test --quiet --locked --package tocsin --test cli server_crash -- --nocapture
+
+reload-test:
+	@scripts/setup.sh
+	RELOADS=1000 CRASH_KILLS=20 cargo test --quiet --locked --package tocsin --test cli server_reload_load -- --nocapture
 
 exhaustion:
 	@scripts/setup.sh

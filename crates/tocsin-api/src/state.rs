@@ -10,6 +10,8 @@ use tocsin_pipeline::commit::{Publish, PublishedStep};
 use tocsin_pipeline::intake::Intake;
 use tocsin_pipeline::ledger::Ledger;
 use tocsin_pipeline::readiness::Readiness;
+use tocsin_pipeline::reload::Reloads;
+use tocsin_pipeline::rules::ActiveRules;
 use tocsin_pipeline::tenants::Tenants;
 use tocsin_store::{KeyWatch, Reader};
 
@@ -75,6 +77,10 @@ pub struct ApiParts {
     pub store: Reader,
     /// When alerts changed.
     pub alerts_version: AlertsVersion,
+    /// The rules that are active.
+    pub rules: ActiveRules,
+    /// Where they are asked to be read again.
+    pub reloads: Reloads,
     /// The live streams.
     pub live: Arc<Live>,
     /// Where records go.
@@ -107,6 +113,10 @@ pub struct Shared {
     pub store: Reader,
     /// When alerts changed.
     pub alerts_version: AlertsVersion,
+    /// The rules that are active.
+    pub rules: ActiveRules,
+    /// Where they are asked to be read again.
+    pub reloads: Reloads,
     /// The live streams.
     pub live: Arc<Live>,
     /// Where records go.
@@ -135,6 +145,8 @@ impl AppState {
             tenants: parts.tenants,
             store: parts.store,
             alerts_version: parts.alerts_version,
+            rules: parts.rules,
+            reloads: parts.reloads,
             live: parts.live,
             intake: parts.intake,
             ledger: parts.ledger,

@@ -13,6 +13,7 @@
 
 use thiserror::Error;
 
+use crate::activation::HandOver;
 use crate::batch::TenantId;
 use crate::detection::Detection;
 use crate::machine::Entry;
@@ -118,6 +119,9 @@ pub trait DetectorShard: Send {
     /// [`SnapshotError`] when the bytes are not a snapshot of this detector; the state is then
     /// unchanged.
     fn restore(&mut self, bytes: &[u8]) -> Result<(), SnapshotError>;
+
+    /// Does its part where other rules become active.
+    fn hand_over(&mut self, what: HandOver, context: &StepContext, out: &mut Found);
 
     /// Bytes of memory it takes, about: tables and what hangs on them.
     fn bytes(&self) -> usize;

@@ -58,17 +58,17 @@ impl Default for EngineConfig {
 
 /// The stateful half: watermarks and shards. It sees batches in order, one at a time.
 pub struct Correlator {
-    plan: Arc<Plan>,
+    pub(crate) plan: Arc<Plan>,
     config: EngineConfig,
-    tenants: Vec<Watermarks>,
-    shards: Vec<Shard>,
+    pub(crate) tenants: Vec<Watermarks>,
+    pub(crate) shards: Vec<Shard>,
     routed: Vec<Vec<u32>>,
-    rule_hashes: Vec<u64>,
+    pub(crate) rule_hashes: Vec<u64>,
     /// When the last batch or tick was taken in.
     now: Timestamp,
     /// The highest level of any rule.
-    levels: u8,
-    hasher: ValueHasher,
+    pub(crate) levels: u8,
+    pub(crate) hasher: ValueHasher,
 }
 
 /// The work of some shards in one step.
@@ -178,7 +178,7 @@ impl Correlator {
     }
 
     /// Rules over rules, level by level: `direct` are the signals of events for them.
-    fn climb(&mut self, signals: &Signals, direct: &[u32], tick: bool, found: &mut Found) {
+    pub(crate) fn climb(&mut self, signals: &Signals, direct: &[u32], tick: bool, found: &mut Found) {
         let tenant = signals.tenant;
         for level in 1..=self.levels {
             let before = self.watermarks(tenant).of_level(level);
@@ -386,7 +386,7 @@ impl Correlator {
         above
     }
 
-    fn context(&self, watermark: Timestamp) -> StepContext {
+    pub(crate) fn context(&self, watermark: Timestamp) -> StepContext {
         let bytes_max = self.config.state_bytes_max / SHARDS;
         let (now, grace, emission) = (self.now, self.config.grace, self.config.emission);
         StepContext { watermark, now, grace, emission, bytes_max }

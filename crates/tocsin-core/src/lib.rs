@@ -7,6 +7,7 @@
 //! Start reading at [`engine`]; the seams other crates fill are [`decoder`], [`matcher`],
 //! [`detector`] and [`machine`].
 
+pub mod activation;
 pub mod alert_id;
 pub mod batch;
 mod chain;

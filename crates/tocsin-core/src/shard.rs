@@ -4,6 +4,7 @@
 use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
+use crate::activation::{Contexts, HandOver, Moves};
 use crate::batch::TenantId;
 use crate::detector::{DetectorShard, Found, Owner, SnapshotError, StepContext, Usage};
 use crate::limits::RULE_STATE_EIGHTHS_MAX;
@@ -116,6 +117,52 @@ impl Shard {
             self.order.sort_unstable();
         }
         self.rules.get_mut(&owner)
+    }
+
+    /// Settles, up to their watermarks, a tenant's rules that others count.
+    pub(crate) fn settle_chains(
+        &mut self,
+        tenant: TenantId,
+        moves: &Moves<'_>,
+        contexts: &Contexts,
+        out: &mut Found,
+    ) {
+        let mine = |(owner, rule): &&(TenantId, RuleIdx)| *owner == tenant && moves.is_chained(*rule);
+        for owner in self.order.iter().filter(mine) {
+            let context = &contexts[tenant.0 as usize][usize::from(moves.level(owner.1))];
+            if let Some(state) = self.rules.get_mut(owner) {
+                state.hand_over(HandOver::Settle, context, out);
+            }
+        }
+        self.weigh();
+    }
+
+    /// Other rules are active from now on: state that goes on gets its new number, the rest ends.
+    pub(crate) fn activate(&mut self, moves: &Moves<'_>, contexts: &Contexts, out: &mut Found) {
+        let mut before = std::mem::take(&mut self.rules);
+        for (tenant, rule) in std::mem::take(&mut self.order) {
+            let Some(mut state) = before.remove(&(tenant, rule)) else { continue };
+            let (to, context) =
+                (moves.of(rule), &contexts[tenant.0 as usize][usize::from(moves.level(rule))]);
+            if to.is_none_or(|to| to.is_silenced) {
+                state.hand_over(HandOver::End, context, out);
+            }
+            if let Some(to) = to {
+                state.hand_over(HandOver::GoOn(to), context, out);
+                self.rules.insert((tenant, to.rule), state);
+                self.order.push((tenant, to.rule));
+            }
+        }
+        self.order.sort_unstable();
+        self.weigh();
+    }
+
+    /// Adds up anew what each tenant's state takes.
+    fn weigh(&mut self) {
+        self.bytes.clear();
+        for ((tenant, _), state) in &self.rules {
+            *self.bytes.entry(*tenant).or_default() += state.bytes();
+        }
     }
 
     /// All state, by rule.

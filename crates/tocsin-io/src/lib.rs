@@ -4,4 +4,5 @@
 
 pub mod evidence;
 pub mod rule_files;
+pub mod rule_watch;
 pub mod sources;

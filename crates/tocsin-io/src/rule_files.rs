@@ -15,7 +15,10 @@ use tocsin_pipeline::plan::RuleFile;
 use tocsin_sigma::limits::FILE_BYTES_MAX;
 
 /// Folders nested deeper than this are not entered.
-const FOLDER_DEPTH_MAX: usize = 32;
+pub(crate) const FOLDER_DEPTH_MAX: usize = 32;
+
+/// How rule files in a folder end.
+pub(crate) const ENDINGS: [&str; 2] = ["yml", "yaml"];
 
 /// A path that cannot be read.
 #[derive(Debug, Error)]
@@ -46,7 +49,7 @@ pub fn read(paths: &[PathBuf]) -> Result<Found<RuleFile>, UnreadablePath> {
     let mut seen = HashSet::new();
     let mut problems = Vec::new();
     for path in paths {
-        let found = list(path, &["yml", "yaml"])?;
+        let found = list(path, &ENDINGS)?;
         problems.extend(found.problems);
         for inner in found.items {
             if !seen.insert(canonical(&inner)) {

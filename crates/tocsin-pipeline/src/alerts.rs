@@ -94,6 +94,7 @@ impl Alerts {
     ) -> Result<Vec<Change>, StoreError> {
         let mut moved: Vec<Owner> = Vec::new();
         self.successors.clear();
+        self.teller.change_rules(&step.rules.plan);
         for (index, detection) in step.detections.iter().enumerate() {
             if !self.teller.plan().meta(detection.rule).alerts {
                 continue;
@@ -190,8 +191,10 @@ impl Alerts {
         records: &mut dyn Records,
         moved: &mut Vec<Owner>,
     ) -> Result<(), StoreError> {
+        let words = &self.teller.plan().meta(detection.rule).hash;
         if let Some(held) = self.held.get_mut(owner)
             && goes_on(held, detection)
+            && held.stored.alert.rule.hash == *words
         {
             update(&mut held.stored.alert, detection);
             held.is_dirty = true;

@@ -23,6 +23,7 @@ use tocsin_core::time::Timestamp;
 
 use crate::journal::RequestMark;
 use crate::ledger::LedgerTotals;
+use crate::rules::RuleSetId;
 
 /// An alert as it is kept: what everyone may see of it is in `alert`, the rest is for the house.
 #[derive(Clone, Debug, PartialEq)]
@@ -133,6 +134,8 @@ pub struct CommitGroup {
     pub ledgers: Vec<(TenantId, LedgerTotals)>,
     /// Requests that may be repeated, with their tenant and ingest time.
     pub requests: Vec<(TenantId, Timestamp, RequestMark)>,
+    /// Rule sets that became active, with where their frames begin.
+    pub activations: Vec<(u64, RuleSetId)>,
     /// A checkpoint whose cut is at or before `end`.
     pub checkpoint: Option<NewCheckpoint>,
 }

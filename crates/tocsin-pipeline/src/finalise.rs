@@ -19,13 +19,19 @@ use crate::teller::Teller;
 /// of a bucket of the expiry wheel, and of a tick.
 const IDLE_CLOSE: Span = Span::seconds(5);
 
+/// A detection with the rules it is of.
+struct Held {
+    plan: Arc<Plan>,
+    detection: Detection,
+}
+
 /// Holds closed detections back until no earlier one can come any more.
 pub struct Finaliser {
     teller: Teller,
     tenant: String,
-    held: BTreeMap<(Timestamp, AlertId), Detection>,
+    held: BTreeMap<(Timestamp, AlertId), Held>,
     /// Detections older than what was handed out already: of events far behind the watermark.
-    overdue: BTreeMap<(Timestamp, AlertId), Detection>,
+    overdue: BTreeMap<(Timestamp, AlertId), Held>,
     released: Timestamp,
     /// How long after t0 a detection may still be open: the longest episode of any rule, and the
     /// time until an idle key is looked at.
@@ -36,8 +42,7 @@ impl Finaliser {
     /// A finaliser for one tenant. `as_of` is the reference time of lines without a year.
     #[must_use]
     pub fn new(plan: Arc<Plan>, tenant: &str, as_of: Timestamp) -> Finaliser {
-        let longest = plan.rules.iter().map(|rule| rule.meta.episode).max().unwrap_or_default();
-        let longest = Span(longest.0.saturating_add(IDLE_CLOSE.0));
+        let longest = longest(&plan);
         Finaliser {
             teller: Teller::new(plan, as_of),
             tenant: tenant.to_string(),
@@ -48,6 +53,12 @@ impl Finaliser {
         }
     }
 
+    /// Detections are of these rules from now on.
+    pub fn change_rules(&mut self, plan: &Arc<Plan>) {
+        self.teller.change_rules(plan);
+        self.longest = self.longest.max(longest(plan));
+    }
+
     /// Takes in detections; only closed ones count.
     pub fn take(&mut self, detections: Vec<Detection>) {
         for detection in detections {
@@ -55,7 +66,8 @@ impl Finaliser {
                 let id = self.teller.source(&self.tenant, &detection).id();
                 let overdue = detection.t0 < self.released;
                 let list = if overdue { &mut self.overdue } else { &mut self.held };
-                list.insert((detection.t0, id), detection);
+                let plan = Arc::clone(self.teller.plan());
+                list.insert((detection.t0, id), Held { plan, detection });
             }
         }
     }
@@ -75,17 +87,26 @@ impl Finaliser {
     }
 
     fn release_until(&mut self, until: Timestamp, records: &mut dyn Records, out: &mut dyn FnMut(Alert)) {
+        let active = Arc::clone(self.teller.plan());
         while let Some(t0) = self.held.first_key_value().map(|(key, _)| key.0).filter(|t0| *t0 < until) {
             let mut alerts = Vec::new();
             while let Some(entry) = self.held.first_entry().filter(|entry| entry.key().0 == t0) {
-                let detection = entry.remove();
+                let Held { plan, detection } = entry.remove();
+                self.teller.change_rules(&plan);
                 let told = self.teller.tell(&self.tenant, &detection, records);
                 alerts.push((detection.completing, told.alert));
             }
             join_claims(&mut alerts);
             alerts.into_iter().for_each(|(_, alert)| out(alert));
         }
+        self.teller.change_rules(&active);
     }
+}
+
+/// How long after its begin an episode of any of these rules may still be open.
+fn longest(plan: &Plan) -> Span {
+    let longest = plan.rules.iter().map(|rule| rule.meta.episode).max().unwrap_or_default();
+    Span(longest.0.saturating_add(IDLE_CLOSE.0))
 }
 
 /// Position of a record of a batch, for stores that keep what they may be asked for.

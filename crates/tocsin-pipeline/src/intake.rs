@@ -14,6 +14,8 @@ use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use tocsin_core::batch::{Reason, TenantId};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::rules::{Activated, NewRules, ReadyRules};
+
 /// Bytes of submissions waiting for the journal. Above it senders are told to come back.
 pub const WAITING_BYTES_MAX: usize = 64 << 20;
 
@@ -155,11 +157,20 @@ pub struct Waiting {
     pub answer: oneshot::Sender<Answer>,
 }
 
+/// What may come in.
+#[derive(Debug)]
+pub enum Arrival {
+    /// Records.
+    Records(Waiting),
+    /// Other rules: for what comes after them, and for nothing before.
+    Rules(NewRules),
+}
+
 /// The receiving end's handle. Dropping the last one ends the ingest stage, which then finishes
 /// what it has.
 #[derive(Clone, Debug)]
 pub struct Intake {
-    queue: Sender<Waiting>,
+    queue: Sender<Arrival>,
     waiting_bytes: Arc<AtomicUsize>,
 }
 
@@ -167,7 +178,7 @@ pub struct Intake {
 #[derive(Debug)]
 pub struct Inbox {
     /// What waits, in order of arrival.
-    pub queue: Receiver<Waiting>,
+    pub queue: Receiver<Arrival>,
     waiting_bytes: Arc<AtomicUsize>,
 }
 
@@ -234,7 +245,7 @@ impl Intake {
             return Err(Busy::Overloaded);
         }
         let (answer, receiver) = oneshot::channel();
-        self.queue.try_send(Waiting { submission, answer }).map_err(|error| {
+        self.queue.try_send(Arrival::Records(Waiting { submission, answer })).map_err(|error| {
             self.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
             match error {
                 TrySendError::Full(_) => Busy::Overloaded,
@@ -242,6 +253,17 @@ impl Intake {
             }
         })?;
         Ok(receiver)
+    }
+
+    /// Hands in other rules, waiting for room; the receiver says what became of them. They are active
+    /// for everything that is handed in after this.
+    ///
+    /// # Errors
+    /// [`Busy::Stopping`]; nothing was taken then.
+    pub fn activate(&self, rules: Arc<ReadyRules>) -> Result<std::sync::mpsc::Receiver<Activated>, Busy> {
+        let (new, outcome) = NewRules::new(rules);
+        self.queue.send(Arrival::Rules(new)).map_err(|_| Busy::Stopping)?;
+        Ok(outcome)
     }
 }
 

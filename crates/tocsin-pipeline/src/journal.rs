@@ -15,6 +15,8 @@ use thiserror::Error;
 use tocsin_core::batch::RawBatch;
 use tocsin_core::time::Timestamp;
 
+use crate::rules::RuleSetId;
+
 /// A request that may be repeated by its sender, remembered so that a repeat changes nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestMark {
@@ -45,6 +47,15 @@ pub enum NewFrame<'a> {
     },
     /// Time passed without events.
     Tick(Timestamp),
+    /// A rule set became active: frames before it were taken in under the one before.
+    Rules {
+        /// Names the set.
+        id: RuleSetId,
+        /// When.
+        at: Timestamp,
+        /// On whose behalf.
+        by: &'a str,
+    },
 }
 
 /// A frame as read. Equal to what was written.
@@ -76,6 +87,15 @@ pub enum FrameBody {
     },
     /// Time passed without events.
     Tick(Timestamp),
+    /// A rule set became active; see [`NewFrame::Rules`].
+    Rules {
+        /// Names the set.
+        id: RuleSetId,
+        /// When.
+        at: Timestamp,
+        /// On whose behalf.
+        by: String,
+    },
 }
 
 /// Where an appended frame stands.

@@ -17,7 +17,7 @@ use tocsin_sigma::local::Local;
 use tocsin_sigma::ruleset::{Feed, Rule, RuleSet};
 
 /// A rule file as read.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RuleFile {
     /// Its path, for messages.
     pub path: PathBuf,

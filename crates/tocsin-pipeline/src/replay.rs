@@ -1,5 +1,6 @@
 //! A replay: frames of a journal through the engine, once, to the end. Alerts come out as a scan
-//! gives them: final, each once, in order.
+//! gives them: final, each once, in order. Each frame meets the rules it met then, or the same ones
+//! throughout.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use tocsin_decode::taxonomy::Taxonomy;
 use crate::finalise::Finaliser;
 use crate::journal::{Frame, FrameBody};
 use crate::records::Records;
+use crate::rules::{RuleSetId, RuleSets};
 
 /// What a replay comes to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,10 +36,21 @@ pub struct ReplaySummary {
     pub quarantined: u64,
     /// Events too late for any window.
     pub late: u64,
+    /// Times that rules became active which are not there any more: the rules before them went on.
+    pub lost_rules: u64,
+}
+
+/// Whose rules a replay runs.
+pub enum ReplayRules<'a> {
+    /// The same from begin to end.
+    Fixed,
+    /// Those that were active, the first of which have this id.
+    Recorded(Option<RuleSetId>, &'a mut dyn RuleSets),
 }
 
 struct Replay<'a> {
     plan: Arc<Plan>,
+    rules: ReplayRules<'a>,
     config: EngineConfig,
     decoder: RecordDecoder,
     matching: MatchStage,
@@ -49,27 +62,36 @@ struct Replay<'a> {
     summary: ReplaySummary,
 }
 
-/// Replays frames. Idleness that was noticed live is in them; no other is noticed here.
-pub fn run(
+/// Replays frames. Idleness that was noticed live is in them; no other is noticed here. `plan` are
+/// the rules where nothing says which were active.
+pub fn run<'a>(
     plan: &Arc<Plan>,
+    mut rules: ReplayRules<'a>,
     config: EngineConfig,
     frames: impl Iterator<Item = Frame>,
-    records: &mut dyn Records,
-    on_alert: &mut dyn FnMut(Alert),
+    records: &'a mut dyn Records,
+    on_alert: &'a mut dyn FnMut(Alert),
 ) -> ReplaySummary {
     let config = EngineConfig { emission: Emission::Closed, ..config };
-    let context = FormatContext { taxonomy: Taxonomy::new(Arc::clone(&plan.table)), as_of: config.latest };
+    let mut summary = ReplaySummary::default();
+    let mut first = None;
+    if let ReplayRules::Recorded(Some(id), sets) = &mut rules {
+        first = sets.find(*id).map(|rules| Arc::clone(&rules.plan));
+        summary.lost_rules += u64::from(first.is_none());
+    }
+    let plan = first.as_ref().unwrap_or(plan);
     let mut replay = Replay {
         plan: Arc::clone(plan),
+        rules,
         config,
-        decoder: RecordDecoder::auto(context),
+        decoder: decoder(plan, &config),
         matching: MatchStage::new(Arc::clone(plan), &config),
         correlator: Correlator::new(Arc::clone(plan), config),
         tenants: BTreeMap::new(),
         finalisers: Vec::new(),
         records,
         on_alert,
-        summary: ReplaySummary::default(),
+        summary,
     };
     frames.for_each(|frame| replay.take(frame));
     replay.finish()
@@ -83,6 +105,7 @@ impl Replay<'_> {
                 let detections = self.correlator.pass(now).detections;
                 self.hand_out(detections);
             }
+            FrameBody::Rules { id, .. } => self.change_rules(id),
             FrameBody::Events { tenant, source, mut raw, .. } => {
                 raw.tenant = self.tenant(tenant);
                 raw.source = SourceId::of(&source);
@@ -94,6 +117,25 @@ impl Replay<'_> {
                 self.summary.late += output.late_dropped;
                 self.hand_out(output.detections);
             }
+        }
+    }
+
+    fn change_rules(&mut self, id: RuleSetId) {
+        let ReplayRules::Recorded(_, sets) = &mut self.rules else { return };
+        let Some(rules) = sets.find(id) else {
+            self.summary.lost_rules += 1;
+            return;
+        };
+        if Arc::ptr_eq(&rules.plan, &self.plan) {
+            return;
+        }
+        let detections = self.correlator.activate(Arc::clone(&rules.plan)).detections;
+        self.hand_out(detections);
+        self.plan = Arc::clone(&rules.plan);
+        self.decoder = decoder(&self.plan, &self.config);
+        self.matching = MatchStage::new(Arc::clone(&self.plan), &self.config);
+        for finaliser in &mut self.finalisers {
+            finaliser.change_rules(&self.plan);
         }
     }
 
@@ -131,4 +173,9 @@ impl Replay<'_> {
         }
         self.summary
     }
+}
+
+fn decoder(plan: &Plan, config: &EngineConfig) -> RecordDecoder {
+    let taxonomy = Taxonomy::new(Arc::clone(&plan.table));
+    RecordDecoder::auto(FormatContext { taxonomy, as_of: config.latest })
 }

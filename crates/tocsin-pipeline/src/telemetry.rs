@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use metrics::{counter, gauge, histogram};
 use tocsin_core::detector::Usage;
+use tocsin_core::time::Timestamp;
 
 /// A decoder failed on a batch, which was turned away.
 pub fn decoder_failed() {
@@ -27,6 +28,21 @@ pub fn matched(matches: u64, memo_hits: u64, late: u64) {
     counter!("tocsin_rule_matches_total").increment(matches);
     counter!("tocsin_memo_hits_total").absolute(memo_hits);
     counter!("tocsin_events_late_total").increment(late);
+}
+
+/// So many rules are active, and so long events waited for them, where others were before.
+pub fn rules_changed(rules: usize, took: Option<Duration>) {
+    gauge!("tocsin_rules_loaded").set(rules as f64);
+    if let Some(took) = took {
+        histogram!("tocsin_rule_swap_seconds").record(took);
+    }
+}
+
+/// Rules were read again, or it was tried: what it came to, when, and how long it took.
+pub fn reloaded(result: &'static str, at: Timestamp, took: Duration) {
+    counter!("tocsin_rule_reloads_total", "result" => result).increment(1);
+    gauge!("tocsin_rule_reload_timestamp_seconds").set(at.0 as f64 / 1e9);
+    gauge!("tocsin_rule_reload_seconds").set(took.as_secs_f64());
 }
 
 /// The engine's state.

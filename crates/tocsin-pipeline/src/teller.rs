@@ -35,9 +35,16 @@ impl Teller {
         Teller { plan, view: EventView::new(as_of) }
     }
 
+    /// It speaks of these rules from now on.
+    pub fn change_rules(&mut self, plan: &Arc<Plan>) {
+        if !Arc::ptr_eq(&self.plan, plan) {
+            self.plan = Arc::clone(plan);
+        }
+    }
+
     /// The rules it speaks of.
     #[must_use]
-    pub fn plan(&self) -> &Plan {
+    pub fn plan(&self) -> &Arc<Plan> {
         &self.plan
     }
 

@@ -1,6 +1,7 @@
 //! The topology: channels and stages put together, state rebuilt, threads started, watched and
 //! ended. One line with one fan-out; there is nothing to configure in its shape.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::thread::JoinHandle;
@@ -9,7 +10,6 @@ use std::time::Duration;
 use thiserror::Error;
 use tocsin_alert::Alert;
 use tocsin_core::checkpoint::{Checkpoint, CheckpointError};
-use tocsin_core::decoder::Decoder;
 use tocsin_core::engine::{Correlator, EngineConfig, MatchStage};
 use tocsin_core::plan::Plan;
 use tocsin_core::time::Timestamp;
@@ -28,8 +28,9 @@ use crate::live_records::LiveRecords;
 use crate::readiness::{Part, Readiness};
 use crate::records::Records;
 use crate::recovery::{Recovered, Recovery};
+use crate::rules::{ActiveRules, ReadyRules, RuleSetId, RuleSets};
 use crate::stage::commit::Commit;
-use crate::stage::decode::{Decode, SourcePlan};
+use crate::stage::decode::{Decode, Decoders, SourcePlan};
 use crate::stage::detect::{CheckpointPlan, Detect};
 use crate::stage::ingest::{Ingest, Remembered};
 use crate::teller::Teller;
@@ -49,8 +50,10 @@ const TICKS_PER_IDLE: u32 = 4;
 
 /// What a house is built of.
 pub struct Parts {
-    /// The rules.
-    pub plan: Arc<Plan>,
+    /// The rules from now on.
+    pub rules: Arc<ReadyRules>,
+    /// Those that were active before.
+    pub sets: Box<dyn RuleSets>,
     /// How the engine treats time.
     pub engine: EngineConfig,
     /// Format name; `None` recognises each record.
@@ -87,6 +90,8 @@ pub struct Past {
     pub position: u64,
     /// The state there.
     pub checkpoint: Option<Checkpoint>,
+    /// The rules that were active there, if that is known.
+    pub rules: Option<RuleSetId>,
     /// X: results of frames before it are stored.
     pub committed: u64,
     /// The journal from C on.
@@ -122,6 +127,8 @@ pub struct House {
     pub answers: Answers,
     /// What the start found.
     pub recovered: Recovered,
+    /// The rules that are active.
+    pub active: ActiveRules,
     stages: Stages,
 }
 
@@ -136,23 +143,23 @@ impl House {
     ///
     /// # Errors
     /// [`StartError`]; nothing runs then.
-    pub fn start(parts: Parts) -> Result<House, StartError> {
-        let decoder = decoders(&parts)?;
+    pub fn start(mut parts: Parts) -> Result<House, StartError> {
+        let decoders = decoders(&parts)?;
         let config = parts.engine;
-        let mut correlator = Correlator::new(Arc::clone(&parts.plan), config);
-        if let Some(checkpoint) = &parts.past.checkpoint {
-            correlator.restore(checkpoint)?;
-        }
-        let plan = Arc::clone(&parts.plan);
-        let matchers = Box::new(move || MatchStage::new(Arc::clone(&plan), &config));
-        let mut detect = Detect::new(matchers, correlator, parts.checkpoints, parts.past.position);
+        let then = rules_then(&mut parts);
+        let active = ActiveRules::new(Arc::clone(&then));
+        let correlator = correlator(&then.plan, &parts)?;
+        let matchers = Box::new(move |plan: &Arc<Plan>| MatchStage::new(Arc::clone(plan), &config));
+        let (checkpoints, position) = (parts.checkpoints, parts.past.position);
+        let mut detect = Detect::new(matchers, correlator, active.clone(), checkpoints, position);
 
         let (steps_in, steps) = channel(STEPS);
         let released = Arc::new(AtomicU64::new(0));
         let leaving = Arc::new(AtomicBool::new(false));
         let commit = Commit {
             steps,
-            alerts: Alerts::new(Teller::new(parts.plan, config.latest), parts.tenants.clone()),
+            alerts: Alerts::new(Teller::new(Arc::clone(&then.plan), config.latest), parts.tenants.clone()),
+            active: active.clone(),
             records: LiveRecords::new(parts.records),
             store: parts.store,
             publisher: parts.publisher,
@@ -169,7 +176,9 @@ impl House {
         stages.spawn("commit", &parts.readiness, move || commit.run())?;
         let mut recovered = Recovery {
             detect: &mut detect,
-            decoder: &mut *decoder(),
+            decoders: &decoders,
+            rules: then,
+            sets: &mut *parts.sets,
             tenants: &parts.tenants,
             ledger: &parts.ledger,
             committed: parts.past.committed,
@@ -182,9 +191,7 @@ impl House {
         let (intake, inbox) = intake();
         let (telling, answers) = answers();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new(recovered.newest));
-        let now = clock.now();
         let tick = Duration::from_nanos(config.idle.0.max(1) as u64) / TICKS_PER_IDLE;
-        let decode = Decode { inbox, decoder, clock, source: parts.source, tick, next: work_in };
         let mut ingest = Ingest {
             works,
             journal: parts.journal,
@@ -195,13 +202,16 @@ impl House {
             readiness: parts.readiness.clone(),
             telling,
             next: frames_in,
+            waiting_rules: VecDeque::new(),
         };
         stages.spawn("detect", &parts.readiness, move || detect.run(&frames, &steps_in))?;
-        ingest.start(now);
+        let plan = Arc::clone(&parts.rules.plan);
+        ingest.start(parts.rules, clock.now());
+        let decode = Decode { inbox, decoders, plan, clock, source: parts.source, tick, next: work_in };
         let known = std::mem::take(&mut recovered.requests);
         stages.spawn("ingest", &parts.readiness, move || ingest.run(known))?;
         stages.spawn("decode", &parts.readiness, move || decode.run())?;
-        Ok(House { intake, answers, recovered, stages })
+        Ok(House { intake, answers, recovered, active, stages })
     }
 
     /// The way in, the way back, and the stages to wait for.
@@ -262,21 +272,42 @@ impl Drop for OnPanic {
     }
 }
 
-type Decoders = Box<dyn Fn() -> Box<dyn Decoder> + Send>;
+/// The engine in the state of the checkpoint.
+fn correlator(plan: &Arc<Plan>, parts: &Parts) -> Result<Correlator, CheckpointError> {
+    let mut correlator = Correlator::new(Arc::clone(plan), parts.engine);
+    if let Some(checkpoint) = &parts.past.checkpoint {
+        correlator.restore(checkpoint)?;
+    }
+    Ok(correlator)
+}
+
+/// The rules that were active where the journal is read from; where that is not known, those of now.
+fn rules_then(parts: &mut Parts) -> Arc<ReadyRules> {
+    let Some(id) = parts.past.rules.filter(|id| *id != parts.rules.id) else {
+        return Arc::clone(&parts.rules);
+    };
+    parts.sets.find(id).unwrap_or_else(|| {
+        tracing::warn!(rule_set = %id, "the rules that were active are lost; those of now stand in for them");
+        Arc::clone(&parts.rules)
+    })
+}
 
 /// Makes decoders of the format the source names.
 fn decoders(parts: &Parts) -> Result<Decoders, StartError> {
-    let taxonomy = Taxonomy::new(Arc::clone(&parts.plan.table));
-    let context = FormatContext { taxonomy, as_of: parts.engine.latest };
-    let format = parts.format.clone();
-    let of_format = context.clone();
-    let make = move || match &format {
-        None => Ok(RecordDecoder::auto(of_format.clone())),
-        Some(name) => {
-            RecordDecoder::named(name, of_format.clone()).map_err(|_| StartError::UnknownFormat(name.clone()))
+    let (format, as_of) = (parts.format.clone(), parts.engine.latest);
+    let make = move |plan: &Plan| {
+        let context = || FormatContext { taxonomy: Taxonomy::new(Arc::clone(&plan.table)), as_of };
+        match &format {
+            None => Ok(RecordDecoder::auto(context())),
+            Some(name) => {
+                RecordDecoder::named(name, context()).map_err(|_| StartError::UnknownFormat(name.clone()))
+            }
         }
     };
-    make()?;
+    make(&parts.rules.plan)?;
+    let auto = move |plan: &Plan| {
+        RecordDecoder::auto(FormatContext { taxonomy: Taxonomy::new(Arc::clone(&plan.table)), as_of })
+    };
     // It was made once already, so it can be made again.
-    Ok(Box::new(move || Box::new(make().unwrap_or_else(|_| RecordDecoder::auto(context.clone())))))
+    Ok(Box::new(move |plan| Box::new(make(plan).unwrap_or_else(|_| auto(plan)))))
 }

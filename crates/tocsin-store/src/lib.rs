@@ -3,6 +3,7 @@
 pub mod crash;
 pub mod journal;
 
+mod activations;
 mod alerts;
 mod changes;
 mod checkpoints;
@@ -17,6 +18,7 @@ mod marks;
 mod random;
 mod reader;
 mod requests;
+mod rule_sets;
 mod schema;
 mod secrets;
 mod tenants;
@@ -30,6 +32,7 @@ pub use key_ring::{KeyGrant, KeyRing, KeyWatch};
 pub use keys::{CreatedKey, KeyRecord, NewKey, Revoked, Scope};
 pub use listing::{AlertFilter, AlertPage, Among, Cursor, NoCursor, PAGE_ALERTS_MAX, Page};
 pub use reader::Reader;
+pub use rule_sets::{RULES_FOLDER, RuleSetError, RuleSetStore};
 pub use secrets::{JWT_SECRET_FILE, JwtSecret, SecretError};
 pub use tenants::{AdminError, DEFAULT_TENANT, EnsuredTenant};
 pub use writer::Writer;

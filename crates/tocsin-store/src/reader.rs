@@ -10,6 +10,7 @@ use tocsin_core::time::Timestamp;
 use tocsin_pipeline::commit::{Change, StoreError};
 use tocsin_pipeline::journal::RequestMark;
 use tocsin_pipeline::ledger::LedgerTotals;
+use tocsin_pipeline::rules::RuleSetId;
 use tocsin_pipeline::stage::ingest::Remembered;
 
 use crate::alerts::{self, KeptAlert};
@@ -17,7 +18,7 @@ use crate::changes::{self, Place};
 use crate::database::{Database, OpenError, connect_to_read, failed};
 use crate::listing::{self, AlertFilter, AlertPage, Page};
 use crate::marks::{self, COMMITTED};
-use crate::{ledgers, requests};
+use crate::{activations, ledgers, requests};
 
 /// Connections of a reader. Above it a question waits for another one's end.
 pub const CONNECTIONS_MAX: usize = 8;
@@ -104,6 +105,14 @@ impl Reader {
     /// [`StoreError`] when it cannot be read.
     pub fn committed(&self) -> Result<u64, StoreError> {
         self.ask(|connection| marks::read(connection, COMMITTED))
+    }
+
+    /// The rule set that was active at a position of the journal, if that is known.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it cannot be read.
+    pub fn rules_at(&self, position: u64) -> Result<Option<RuleSetId>, StoreError> {
+        self.ask(|connection| activations::active_at(connection, position))
     }
 
     fn ask<T>(&self, question: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {

@@ -12,7 +12,7 @@ use crate::crash::{Point, point};
 use crate::database::{Database, OpenError, failed};
 use crate::marks::{self, COMMITTED};
 use crate::tenants::{AdminError, EnsuredTenant};
-use crate::{alerts, changes, ledgers, requests};
+use crate::{activations, alerts, changes, ledgers, requests};
 
 /// The one who writes what the detector finds. Others may write tenants and keys beside it.
 #[derive(Debug)]
@@ -74,6 +74,7 @@ impl Writer {
         changes::insert(&transaction, &group.changes)?;
         ledgers::write(&transaction, &group.ledgers)?;
         requests::remember(&transaction, &group.requests)?;
+        activations::write(&transaction, &group.activations)?;
         if let Some(written) = checkpoint {
             checkpoints::point_at(&transaction, written)?;
         }

@@ -178,7 +178,7 @@ pub struct DemoArgs {
 #[command(after_help = "Examples:
   tocsin replay --journal tocsin-data --json
   tocsin replay --journal tocsin-data -r my-rules/
-  tocsin replay --journal tocsin-data -c tocsin.yaml
+  tocsin replay --journal tocsin-data -c tocsin.yaml --current-rules
 
 Works beside a running server. Alerts come out as from a scan: final, each once, in order.
 Exit status: 0 fine, 2 wrong usage or no rule left, 3 the journal cannot be read or is damaged.")]
@@ -191,9 +191,13 @@ pub struct ReplayArgs {
     #[arg(short, long, value_name = "FILE")]
     pub config: Option<PathBuf>,
 
-    /// Rule file or folder, repeatable. Without it those of the configuration run, or the shipped ones.
+    /// Rule file or folder, repeatable, for all of it. Without it each record meets the rules it met then.
     #[arg(short, long = "rules", value_name = "PATH")]
     pub rules: Vec<PathBuf>,
+
+    /// Run the rules of the configuration, or the shipped ones, over all of it.
+    #[arg(long, conflicts_with = "rules")]
+    pub current_rules: bool,
 
     /// Alerts as JSON, one per line (default when piped).
     #[arg(long)]

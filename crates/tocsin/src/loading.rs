@@ -11,6 +11,7 @@ use anyhow::Context;
 use tocsin_core::time::Timestamp;
 use tocsin_io::rule_files::{self, UnreadablePath};
 use tocsin_pipeline::plan::{LoadOptions, Loaded, RuleFile, load};
+use tocsin_pipeline::rules::RuleTexts;
 use tocsin_sigma::ast::{Diagnostic, Place, Severity};
 use tocsin_sigma::finding::bounded;
 use tocsin_sigma::limits::FILE_BYTES_MAX;
@@ -19,6 +20,9 @@ use tocsin_sigma::logsource::OwnSources;
 
 use crate::cli::LocalArgs;
 use crate::commands::UsageError;
+
+/// The code of a diagnostic about a path that cannot be read.
+pub const UNREADABLE: &str = "unreadable_path";
 
 mod shipped {
     include!(concat!(env!("OUT_DIR"), "/shipped_rules.rs"));
@@ -47,7 +51,7 @@ pub fn unreadable(problem: UnreadablePath) -> Diagnostic {
         file: Arc::new(problem.path),
         place: Place::default(),
         severity: Severity::Warning,
-        code: "unreadable_path",
+        code: UNREADABLE,
         reason: problem.reason,
         hint: None,
     }
@@ -71,13 +75,36 @@ pub fn rules_with_seed(
     gate: bool,
     seed: u64,
 ) -> anyhow::Result<Loaded> {
+    let (texts, unreadable) = texts(paths, local)?;
+    Ok(rules_of(&texts, unreadable, gate, seed))
+}
+
+/// Everything that decides what the rules of these paths mean, and what in the folders among them
+/// cannot be read.
+///
+/// # Errors
+/// [`UsageError`] when a path cannot be read.
+pub fn texts(paths: &[PathBuf], local: &LocalArgs) -> anyhow::Result<(RuleTexts, Vec<Diagnostic>)> {
     let (files, unreadable) = rule_files(paths)?;
-    let (local, found) = self::local(local)?;
-    let mut loaded = load(&files, LoadOptions { gate, seed, local });
+    Ok((with_local(files, local)?, unreadable))
+}
+
+fn with_local(files: Vec<RuleFile>, local: &LocalArgs) -> anyhow::Result<RuleTexts> {
+    let read = |path: &PathBuf| anyhow::Ok(RuleFile { text: text(path)?, path: path.clone() });
+    let placeholders = local.placeholders.as_ref().map(read).transpose()?;
+    let logsources = local.logsources.as_ref().map(read).transpose()?;
+    Ok(RuleTexts { files, placeholders, logsources })
+}
+
+/// Loads these texts; `unreadable` is what cannot be read beside them.
+#[must_use]
+pub fn rules_of(texts: &RuleTexts, unreadable: Vec<Diagnostic>, gate: bool, seed: u64) -> Loaded {
+    let (local, found) = local_of(texts);
+    let mut loaded = load(&texts.files, LoadOptions { gate, seed, local });
     loaded.diagnostics.extend(unreadable);
     loaded.diagnostics.extend(found);
     loaded.diagnostics = bounded(loaded.diagnostics);
-    Ok(loaded)
+    loaded
 }
 
 /// What the house adds to the language of rules, and what is wrong with it.
@@ -85,19 +112,23 @@ pub fn rules_with_seed(
 /// # Errors
 /// [`UsageError`] when a file cannot be read.
 pub fn local(args: &LocalArgs) -> anyhow::Result<(Arc<Local>, Vec<Diagnostic>)> {
+    Ok(local_of(&with_local(Vec::new(), args)?))
+}
+
+fn local_of(texts: &RuleTexts) -> (Arc<Local>, Vec<Diagnostic>) {
     let mut local = Local::default();
     let mut found = Vec::new();
-    if let Some(path) = &args.placeholders {
-        let (placeholders, reported) = Placeholders::read(&Arc::new(path.clone()), &text(path)?);
+    if let Some(RuleFile { path, text }) = &texts.placeholders {
+        let (placeholders, reported) = Placeholders::read(&Arc::new(path.clone()), text);
         local.placeholders = placeholders;
         found.extend(reported);
     }
-    if let Some(path) = &args.logsources {
-        let (logsources, reported) = OwnSources::read(&Arc::new(path.clone()), &text(path)?);
+    if let Some(RuleFile { path, text }) = &texts.logsources {
+        let (logsources, reported) = OwnSources::read(&Arc::new(path.clone()), text);
         local.logsources = logsources;
         found.extend(reported);
     }
-    Ok((Arc::new(local), found))
+    (Arc::new(local), found)
 }
 
 /// The text of a file, no more of it than is looked at.
@@ -109,7 +140,8 @@ fn text(path: &Path) -> anyhow::Result<String> {
 }
 
 /// A random key for hash tables that hold attacker-chosen strings. It never shows in a result.
-fn seed() -> u64 {
+#[must_use]
+pub fn seed() -> u64 {
     RandomState::new().hash_one(0)
 }
 

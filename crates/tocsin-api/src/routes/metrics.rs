@@ -52,6 +52,11 @@ pub fn describe() {
     describe_gauge!("tocsin_state_bytes", "Bytes of state the engine keeps");
     describe_counter!("tocsin_state_evicted_total", "Keys dropped because state was full");
     describe_counter!("tocsin_state_sketched_total", "Events only estimated because state was full");
+    describe_gauge!("tocsin_rules_loaded", "Rules that are active");
+    describe_histogram!("tocsin_rule_swap_seconds", "Time events waited while other rules became active");
+    describe_counter!("tocsin_rule_reloads_total", "Reloads of rules that were tried, by result");
+    describe_gauge!("tocsin_rule_reload_timestamp_seconds", "When rules were last reloaded, since 1970");
+    describe_gauge!("tocsin_rule_reload_seconds", "How long that took, reading and compiling included");
     describe_gauge!("tocsin_sse_connections", "Live streams that are open");
     describe_gauge!("tocsin_http_connections", "Connections that are open");
     describe_counter!("tocsin_http_connections_refused_total", "Connections closed unread, by reason");

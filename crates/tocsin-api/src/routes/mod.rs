@@ -12,4 +12,5 @@ pub mod logs;
 
 pub mod metrics;
 mod query;
+pub mod rules;
 pub mod stream;

@@ -18,9 +18,12 @@ use tocsin_core::batch::{Reason, TenantId};
 use tocsin_core::time::Timestamp;
 use tocsin_decode::framing::{JsonCutter, cut_lines};
 use tocsin_pipeline::commit::StoreError;
-use tocsin_pipeline::intake::{Answer, BodyShape, Inbox, Receipt, Rejection, Submission, intake};
+use tocsin_pipeline::intake::{Answer, Arrival, BodyShape, Inbox, Receipt, Rejection, Submission, intake};
 use tocsin_pipeline::ledger::Ledger;
+use tocsin_pipeline::plan::{LoadOptions, RuleFile, load};
 use tocsin_pipeline::readiness::Readiness;
+use tocsin_pipeline::reload::{self, Last, Wishes, reloads};
+use tocsin_pipeline::rules::{ActiveRules, ReadyRules, RuleSetId};
 use tocsin_pipeline::tenants::Tenants;
 use tocsin_store::{Database, KeyWatch, NewKey, Reader, Scope, Writer};
 use tokio::runtime::Runtime;
@@ -52,6 +55,8 @@ pub struct House {
     pub taken: Arc<Mutex<Vec<Submission>>>,
     /// The next answers, before the ingest stage makes up its own.
     pub answers: Arc<Mutex<Vec<Answer>>>,
+    /// What the next reloads come to.
+    pub reloaded: Arc<Mutex<Vec<reload::Answer>>>,
     /// Its state.
     pub state: AppState,
     /// Its store.
@@ -80,6 +85,7 @@ impl House {
         let keys = KeyWatch::open(folder.path()).unwrap();
         let tenants = Tenants::of(keys.ring().tenants().iter().cloned());
         let (intake, inbox) = intake();
+        let (reloads, wishes) = reloads();
         let (version, ledger, readiness) =
             (AlertsVersion::default(), Ledger::default(), Readiness::default());
         let limits = config.limits.clone();
@@ -90,6 +96,8 @@ impl House {
             tenants,
             store: Reader::open(folder.path()).unwrap(),
             alerts_version: version.clone(),
+            rules: ActiveRules::new(Arc::new(rules())),
+            reloads,
             live: Arc::new(live),
             intake,
             ledger: ledger.clone(),
@@ -101,6 +109,9 @@ impl House {
         let answers = Arc::<Mutex<Vec<Answer>>>::default();
         let stage = Stage { taken: taken.clone(), answers: answers.clone(), remembered: HashMap::new() };
         std::thread::spawn(move || stage.run(&inbox));
+        let reloaded = Arc::<Mutex<Vec<reload::Answer>>>::default();
+        let answering = reloaded.clone();
+        std::thread::spawn(move || reload_as_told(&wishes, &answering));
 
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
         let runtime = runtime.unwrap();
@@ -118,6 +129,7 @@ impl House {
             readiness,
             taken,
             answers,
+            reloaded,
             state,
             writer,
             stop,
@@ -199,6 +211,38 @@ fn recorder() -> PrometheusHandle {
     RECORDER.get_or_init(install).clone()
 }
 
+/// Two rules, one of which feeds the other.
+const RULES: &str = "
+title: Failure
+name: failure
+level: low
+logsource: {category: authentication}
+detection: {a: {event.outcome: failure}, condition: a}
+---
+title: Many failures
+id: 11111111-2222-4333-8444-555555555555
+level: high
+correlation: {type: event_count, rules: [failure], group-by: [source.ip], timespan: 5m, condition: {gte: 5}}
+";
+
+/// The rules of every house.
+fn rules() -> ReadyRules {
+    let file = RuleFile { path: "rules/some.yml".into(), text: RULES.to_string() };
+    let loaded = load(&[file], LoadOptions { gate: true, seed: 7, ..LoadOptions::default() });
+    ReadyRules::new(RuleSetId([0xAB; 16]), &loaded, "start")
+}
+
+/// Answers wishes as it was told to; without an answer left, whoever asks is told that it goes down.
+fn reload_as_told(wishes: &Wishes, answers: &Mutex<Vec<reload::Answer>>) {
+    while let Some(waiting) = wishes.receive(Duration::from_secs(1)) {
+        for wish in waiting {
+            let Some(answer) = answers.lock().unwrap().pop() else { continue };
+            wishes.note(Last { at: Timestamp(0), by: wish.by, answer: answer.clone() });
+            wish.answer.send(answer).unwrap_or_default();
+        }
+    }
+}
+
 struct NoHistory;
 
 impl History for NoHistory {
@@ -223,7 +267,7 @@ struct Stage {
 
 impl Stage {
     fn run(mut self, inbox: &Inbox) {
-        while let Ok(waiting) = inbox.queue.recv() {
+        while let Ok(Arrival::Records(waiting)) = inbox.queue.recv() {
             inbox.taken(waiting.submission.body.len());
             let prepared = self.answers.lock().unwrap().pop();
             let answer = prepared.unwrap_or_else(|| self.answer(&waiting.submission));

@@ -12,4 +12,5 @@ mod house;
 mod logs;
 mod patience;
 mod plain;
+mod rules;
 mod tokens;

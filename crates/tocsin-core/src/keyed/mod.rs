@@ -7,6 +7,7 @@
 //!
 //! Keys are visited when an event touches them or their deadline comes, never all at once.
 
+mod handover;
 mod order;
 mod room;
 mod second;
@@ -19,6 +20,7 @@ use ahash::RandomState;
 use hashbrown::HashTable;
 use smallvec::SmallVec;
 
+use crate::activation::HandOver;
 use crate::detection::Phase;
 use crate::detector::{DetectorShard, Emission, Found, Owner, SnapshotError, StepContext, Usage};
 use crate::episode::{Claim, Episode};
@@ -305,15 +307,7 @@ impl<M: Machine> Keyed<M> {
             return;
         }
         self.weigh(slot);
-        let Some(state) = &mut self.states[slot as usize] else { return };
-        let waiting = self.waiting.of(state.waiting);
-        let bucket = bucket_of(deadline(&*self.machine, state, waiting, self.owner.chained, context));
-        // A key that stands in an earlier bucket is looked at too early, once, and moves on then:
-        // cheaper than moving it with every event.
-        if state.bucket == NO_BUCKET || bucket < state.bucket {
-            state.bucket = bucket;
-            self.wheel.entry(bucket).or_default().push(slot);
-        }
+        self.set_deadline(slot, context);
     }
 
     /// Visits every key whose deadline the watermark has passed.
@@ -480,6 +474,10 @@ impl<M: Machine> DetectorShard for Keyed<M> {
             self.weigh(slot);
         }
         Ok(())
+    }
+
+    fn hand_over(&mut self, what: HandOver, context: &StepContext, out: &mut Found) {
+        handover::do_it(self, what, context, out);
     }
 
     fn bytes(&self) -> usize {

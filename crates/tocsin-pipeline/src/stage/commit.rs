@@ -18,6 +18,7 @@ use crate::commit::{Change, CommitGroup, Publish, PublishedStep, Store, StoreErr
 use crate::ledger::Ledger;
 use crate::live_records::LiveRecords;
 use crate::readiness::{Part, Readiness};
+use crate::rules::ActiveRules;
 use crate::stage::detect::Step;
 use crate::telemetry;
 
@@ -40,6 +41,8 @@ pub struct Commit {
     pub steps: Receiver<Step>,
     /// The alerts as they live.
     pub alerts: Alerts,
+    /// The rules that are active, whose alerts are counted.
+    pub active: ActiveRules,
     /// Their evidence.
     pub records: LiveRecords,
     /// The relational store.
@@ -160,6 +163,7 @@ impl Commit {
             }
             let requests = std::mem::take(&mut step.requests).into_iter();
             stored.requests.extend(requests.map(|mark| (step.tenant, step.at, mark)));
+            stored.activations.extend(step.activated.map(|id| (step.position, id)));
             stored.checkpoint = step.checkpoint.take().or(stored.checkpoint);
         }
         stored.alerts = self.alerts.flush();
@@ -179,8 +183,9 @@ impl Commit {
             self.released.store(self.cut, Ordering::Relaxed);
             self.cut = checkpoint.position;
         }
-        let now = self.clock.now();
+        let (now, active) = (self.clock.now(), self.active.now());
         for (alert, taken_in) in &group.raised {
+            active.count_alert(&alert.rule.id);
             telemetry::raised(Duration::from_nanos(now.0.saturating_sub(taken_in.0).max(0) as u64));
             (self.on_alert)(alert);
         }

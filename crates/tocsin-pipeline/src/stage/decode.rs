@@ -12,13 +12,15 @@ use crossbeam_channel::RecvTimeoutError;
 use tocsin_core::batch::{EventBatch, Quarantined, RawBatch, Reason, RecordSpan, TenantId};
 use tocsin_core::decoder::Decoder;
 use tocsin_core::offset::SourceId;
+use tocsin_core::plan::Plan;
 use tocsin_core::time::Timestamp;
 use tocsin_decode::framing::{JsonCutter, cut_lines, line, without_mark};
 use tokio::sync::oneshot;
 
-use crate::channel::Sender;
+use crate::channel::{Closed, Sender};
 use crate::clock::Clock;
-use crate::intake::{Answer, BodyShape, Inbox, Receipt, Rejection, Repeatable, Waiting};
+use crate::intake::{Answer, Arrival, BodyShape, Inbox, Receipt, Rejection, Repeatable, Waiting};
+use crate::rules::NewRules;
 use crate::telemetry;
 
 /// Bytes of a submission up to which it shares a batch with others of its source.
@@ -68,14 +70,21 @@ pub enum Work {
     Group(Vec<Arrived>),
     /// Time has passed, for those from whom nothing came.
     Tick(Timestamp),
+    /// Other rules are active for everything that follows, which was read for them.
+    Rules(NewRules, Timestamp),
 }
+
+/// Makes a decoder for what these rules ask of events; also after one has failed.
+pub type Decoders = Box<dyn Fn(&Plan) -> Box<dyn Decoder> + Send>;
 
 /// The stage.
 pub struct Decode {
     /// Where submissions wait.
     pub inbox: Inbox,
-    /// Makes a decoder; also after one has failed.
-    pub decoder: Box<dyn Fn() -> Box<dyn Decoder> + Send>,
+    /// Makes decoders.
+    pub decoders: Decoders,
+    /// The rules events are read for.
+    pub plan: Arc<Plan>,
     /// The clock ingest times come from.
     pub clock: Arc<dyn Clock>,
     /// What the source says of its records.
@@ -88,19 +97,21 @@ pub struct Decode {
 
 impl Decode {
     /// Runs until every intake is gone.
-    pub fn run(self) {
-        let mut decoder = (self.decoder)();
+    pub fn run(mut self) {
+        let mut decoder = (self.decoders)(&self.plan);
         let mut due = Instant::now() + self.tick;
         loop {
             let now = Instant::now();
             let waited =
                 if now < due { self.inbox.queue.recv_deadline(due) } else { Err(RecvTimeoutError::Timeout) };
             let outcome = match waited {
-                Ok(first) => {
-                    let group = self.group(first, &mut decoder);
+                Ok(Arrival::Records(first)) => {
+                    let (group, rules) = self.group(first, &mut decoder);
                     let bytes = group.iter().map(|arrived| arrived.batch.raw.bytes.len()).sum();
-                    self.next.send(Work::Group(group), bytes)
+                    let sent = self.next.send(Work::Group(group), bytes);
+                    sent.and_then(|()| rules.map_or(Ok(()), |new| self.change_rules(new, &mut decoder)))
                 }
+                Ok(Arrival::Rules(new)) => self.change_rules(new, &mut decoder),
                 Err(RecvTimeoutError::Timeout) => {
                     due = now + self.tick;
                     self.next.send(Work::Tick(self.clock.now()), 0)
@@ -113,20 +124,36 @@ impl Decode {
         }
     }
 
-    /// Everything that waits now, up to the bounds.
-    fn group(&self, first: Waiting, decoder: &mut Box<dyn Decoder>) -> Vec<Arrived> {
+    /// What comes from now on is read for other rules.
+    fn change_rules(&mut self, new: NewRules, decoder: &mut Box<dyn Decoder>) -> Result<(), Closed> {
+        self.plan = Arc::clone(&new.rules.plan);
+        *decoder = (self.decoders)(&self.plan);
+        self.next.send(Work::Rules(new, self.clock.now()), 0)
+    }
+
+    /// Everything that waits now, up to the bounds and to the next change of rules, which follows.
+    fn group(&self, first: Waiting, decoder: &mut Box<dyn Decoder>) -> (Vec<Arrived>, Option<NewRules>) {
         let mut forming: Vec<Forming> = Vec::new();
-        let (mut bytes, mut number) = (0, 0);
+        let (mut bytes, mut number, mut rules) = (0, 0, None);
         let mut next = Some(first);
         while let Some(waiting) = next {
             bytes += waiting.submission.body.len();
             number += 1;
             join(&mut forming, waiting);
-            let room = bytes < GROUP_BYTES_MAX && number < GROUP_SUBMISSIONS_MAX;
-            next = if room { self.inbox.queue.try_recv().ok() } else { None };
+            if bytes >= GROUP_BYTES_MAX || number >= GROUP_SUBMISSIONS_MAX {
+                break;
+            }
+            next = match self.inbox.queue.try_recv() {
+                Ok(Arrival::Records(waiting)) => Some(waiting),
+                Ok(Arrival::Rules(new)) => {
+                    rules = Some(new);
+                    None
+                }
+                Err(_) => None,
+            };
         }
         self.inbox.taken(bytes);
-        forming.into_iter().map(|batch| self.read(batch, decoder)).collect()
+        (forming.into_iter().map(|batch| self.read(batch, decoder)).collect(), rules)
     }
 
     fn read(&self, forming: Forming, decoder: &mut Box<dyn Decoder>) -> Arrived {
@@ -159,7 +186,7 @@ impl Decode {
         let tenant = raw.tenant;
         let outcome = catch_unwind(AssertUnwindSafe(|| decoder.decode(raw)));
         outcome.unwrap_or_else(|_| {
-            *decoder = (self.decoder)();
+            *decoder = (self.decoders)(&self.plan);
             telemetry::decoder_failed();
             let nothing = RawBatch { tenant, ..RawBatch::default() };
             let mut empty = decoder.decode(nothing);

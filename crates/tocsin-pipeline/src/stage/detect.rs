@@ -8,11 +8,13 @@ use std::time::{Duration, Instant};
 use tocsin_core::batch::{EventBatch, RawBatch, TenantId};
 use tocsin_core::detection::Detection;
 use tocsin_core::engine::{Correlator, MatchStage, MatchedBatch};
+use tocsin_core::plan::Plan;
 use tocsin_core::time::Timestamp;
 
 use crate::channel::{Received, Receiver, Sender};
 use crate::commit::NewCheckpoint;
 use crate::journal::RequestMark;
+use crate::rules::{ActiveRules, ReadyRules, RuleSetId};
 use crate::stage::ingest::{Accepted, AcceptedBody};
 use crate::telemetry;
 
@@ -40,6 +42,10 @@ pub struct Step {
     pub detections: Vec<Detection>,
     /// Requests that may be repeated.
     pub requests: Vec<RequestMark>,
+    /// The rules its detections are of.
+    pub rules: Arc<ReadyRules>,
+    /// The set that is active after this step, where it changed that.
+    pub activated: Option<RuleSetId>,
     /// All state after this step, when it is time to keep it.
     pub checkpoint: Option<NewCheckpoint>,
 }
@@ -61,14 +67,19 @@ pub struct CheckpointPlan {
     pub interval: Duration,
 }
 
-/// Makes a matcher; also after one has failed.
-pub type Matchers = Box<dyn Fn() -> MatchStage + Send>;
+/// Makes a matcher of these rules; also after one has failed.
+pub type Matchers = Box<dyn Fn(&Arc<Plan>) -> MatchStage + Send>;
 
 /// The engine with what it needs to decide on checkpoints.
 pub struct Detect {
     matchers: Matchers,
     matching: MatchStage,
     correlator: Correlator,
+    /// The rules that are active, as others see them.
+    active: ActiveRules,
+    rules: Arc<ReadyRules>,
+    /// Memo hits of matchers that are gone.
+    hits_before: u64,
     plan: CheckpointPlan,
     kept_at: u64,
     kept: Instant,
@@ -76,13 +87,23 @@ pub struct Detect {
 }
 
 impl Detect {
-    /// An engine whose state is that of the cut at `position`.
+    /// An engine whose state is that of the cut at `position`, and whose rules are the active ones.
     #[must_use]
-    pub fn new(matchers: Matchers, correlator: Correlator, plan: CheckpointPlan, position: u64) -> Detect {
+    pub fn new(
+        matchers: Matchers,
+        correlator: Correlator,
+        active: ActiveRules,
+        plan: CheckpointPlan,
+        position: u64,
+    ) -> Detect {
+        telemetry::rules_changed(active.now().rules.len(), None);
         Detect {
-            matching: matchers(),
+            matching: matchers(correlator.plan()),
             matchers,
             correlator,
+            rules: active.now(),
+            active,
+            hits_before: 0,
             plan,
             kept_at: position,
             kept: Instant::now(),
@@ -105,7 +126,7 @@ impl Detect {
             }
         }
         if end > self.kept_at {
-            let last = Step { checkpoint: Some(self.checkpoint(end)), ..Step::empty(end) };
+            let last = Step { checkpoint: Some(self.checkpoint(end)), ..self.empty(end) };
             if next.send(last, 0).is_err() {
                 tracing::warn!("the last state is not kept; the next start reads more of the journal");
             }
@@ -117,10 +138,17 @@ impl Detect {
         match frame.body {
             AcceptedBody::Tick(now) => {
                 let detections = self.correlator.pass(now).detections;
-                Step { position: frame.start, at: now, detections, ..Step::empty(frame.end) }
+                Step { position: frame.start, at: now, detections, ..self.empty(frame.end) }
+            }
+            AcceptedBody::Rules(new, at) => {
+                let (position, activated) = (frame.start, Some(new.rules.id));
+                let step = Step { position, at, activated, ..self.empty(frame.end) };
+                let detections = self.change_rules(&new.rules);
+                new.tell(Ok(frame.start));
+                Step { detections, ..step }
             }
             AcceptedBody::Events { batch, requests } => {
-                let events = Step { requests, position: frame.start, ..Step::of(&batch.raw, frame.end) };
+                let events = Step { requests, position: frame.start, ..self.step_of(&batch.raw, frame.end) };
                 let records = batch.raw.records.len() as u64;
                 match self.matched(*batch) {
                     Some(matched) => self.correlated(matched, events),
@@ -130,20 +158,37 @@ impl Detect {
         }
     }
 
+    /// Other rules are active from now on; gives what came of the rules that are gone.
+    fn change_rules(&mut self, rules: &Arc<ReadyRules>) -> Vec<Detection> {
+        if Arc::ptr_eq(&rules.plan, self.correlator.plan()) {
+            return Vec::new();
+        }
+        let begun = Instant::now();
+        let detections = self.correlator.activate(Arc::clone(&rules.plan)).detections;
+        self.hits_before += self.matching.memo_hits();
+        rules.exchange(&mut self.matching, &self.matchers);
+        self.active.take_over(Arc::clone(rules));
+        self.rules = Arc::clone(rules);
+        telemetry::rules_changed(rules.rules.len(), Some(begun.elapsed()));
+        detections
+    }
+
     /// Matches a batch. A matcher that panics is a defect: the batch is quarantined where it lies, in
     /// the journal, and the house goes on with a new matcher.
     fn matched(&mut self, batch: EventBatch) -> Option<MatchedBatch> {
         let outcome = catch_unwind(AssertUnwindSafe(|| self.matching.step(batch)));
         if outcome.is_err() {
             telemetry::matcher_failed();
-            self.matching = (self.matchers)();
+            self.matching = (self.matchers)(self.correlator.plan());
         }
         outcome.ok()
     }
 
     fn correlated(&mut self, mut matched: MatchedBatch, events: Step) -> Step {
         let output = self.correlator.step(&mut matched);
-        telemetry::matched(matched.matches.len() as u64, self.matching.memo_hits(), output.late_dropped);
+        self.rules.count(&matched);
+        let hits = self.hits_before + self.matching.memo_hits();
+        telemetry::matched(matched.matches.len() as u64, hits, output.late_dropped);
         let raw = matched.raw;
         let last = raw.records.len().checked_sub(1).map(|last| raw.position(last as u32).offset());
         Step {
@@ -169,14 +214,13 @@ impl Detect {
         self.kept = Instant::now();
         NewCheckpoint { position, bytes: self.correlator.checkpoint().to_bytes().into() }
     }
-}
 
-impl Step {
-    fn of(raw: &RawBatch, end: u64) -> Step {
-        Step { tenant: raw.tenant, at: raw.ingest.unwrap_or_default(), ..Step::empty(end) }
+    fn step_of(&self, raw: &RawBatch, end: u64) -> Step {
+        Step { tenant: raw.tenant, at: raw.ingest.unwrap_or_default(), ..self.empty(end) }
     }
 
-    fn empty(end: u64) -> Step {
+    /// A step that nothing came of.
+    fn empty(&self, end: u64) -> Step {
         Step {
             end,
             tenant: TenantId::default(),
@@ -187,6 +231,8 @@ impl Step {
             quarantined: 0,
             detections: Vec::new(),
             requests: Vec::new(),
+            rules: Arc::clone(&self.rules),
+            activated: None,
             checkpoint: None,
         }
     }

@@ -19,6 +19,7 @@ use crate::intake::{Answer, Repeatable, Telling};
 use crate::journal::{Appended, Journal, JournalError, NewFrame, RequestMark};
 use crate::ledger::Ledger;
 use crate::readiness::{Part, Readiness};
+use crate::rules::{NewRules, ReadyRules};
 use crate::stage::decode::{Arrived, Sent, Work};
 use crate::telemetry;
 use crate::tenants::Tenants;
@@ -55,6 +56,8 @@ pub enum AcceptedBody {
     },
     /// Time has passed.
     Tick(Timestamp),
+    /// Other rules are active from here on.
+    Rules(NewRules, Timestamp),
 }
 
 /// Requests that are stored already.
@@ -91,6 +94,9 @@ pub struct Ingest {
     pub telling: Telling,
     /// The detect stage.
     pub next: Sender<Accepted>,
+    /// Rules whose frames could not be written yet, in order. What comes now was read for the last of
+    /// them, so nothing else is taken in before them.
+    pub waiting_rules: VecDeque<(NewRules, Timestamp)>,
 }
 
 /// Answers and frames of one sync.
@@ -98,6 +104,8 @@ pub struct Ingest {
 struct Group {
     answers: Vec<(TenantId, Sent, Verdict)>,
     frames: Vec<Accepted>,
+    /// Rules, and when they came.
+    rules: Vec<(NewRules, Timestamp)>,
     bytes: usize,
     failed: Option<JournalError>,
 }
@@ -115,11 +123,12 @@ enum Verdict {
 }
 
 impl Ingest {
-    /// Notes that the house has started: the first frame of its life, which also shows whether the
-    /// journal can be written.
-    pub fn start(&mut self, now: Timestamp) {
+    /// Notes that the house has started, and with which rules: the first frames of its life, which
+    /// also show whether the journal can be written.
+    pub fn start(&mut self, rules: Arc<ReadyRules>, now: Timestamp) {
         let mut recent = Recent::default();
         let mut group = Group::default();
+        self.gather(Work::Rules(NewRules::unasked(rules), now), &mut recent, &mut group);
         self.gather(Work::Tick(now), &mut recent, &mut group);
         if group.failed.is_none() {
             group.failed = self.journal.sync().err();
@@ -137,6 +146,9 @@ impl Ingest {
         }
         while let Received::Item(first) = self.works.receive(None) {
             let mut group = Group::default();
+            for (new, at) in std::mem::take(&mut self.waiting_rules) {
+                self.add_rules(new, at, &mut group);
+            }
             let mut next = Some(first);
             while let Some(work) = next {
                 self.gather(work, &mut recent, &mut group);
@@ -162,6 +174,7 @@ impl Ingest {
                     self.add(arrived, recent, group);
                 }
             }
+            Work::Rules(new, at) => self.add_rules(new, at, group),
             Work::Tick(now) => {
                 let frame = NewFrame::Tick(now);
                 if let Some(Appended { start, end, .. }) = append(&mut *self.journal, frame, group) {
@@ -169,6 +182,16 @@ impl Ingest {
                 }
             }
         }
+    }
+
+    fn add_rules(&mut self, new: NewRules, at: Timestamp, group: &mut Group) {
+        let frame = NewFrame::Rules { id: new.rules.id, at, by: &new.rules.by };
+        let written = append(&mut *self.journal, frame, group);
+        if let Some(Appended { start, end, .. }) = written {
+            let body = AcceptedBody::Rules(new.clone(), at);
+            group.frames.push(Accepted { start, end, body });
+        }
+        group.rules.push((new, at));
     }
 
     /// Writes one batch, unless all of it is refused or it is a repeat.
@@ -264,6 +287,10 @@ impl Ingest {
                 self.ledger.accept(batch.raw.tenant, batch.raw.records.len() as u64);
             }
         }
+        if let Some(error) = &group.failed {
+            group.rules.iter().for_each(|(new, _)| new.tell(Err(error.to_string())));
+            self.waiting_rules.extend(group.rules);
+        }
         let failed = group.failed.as_ref();
         let answers = group.answers.into_iter();
         self.telling.tell(
@@ -291,7 +318,7 @@ impl Accepted {
     pub fn bytes(&self) -> usize {
         match &self.body {
             AcceptedBody::Events { batch, .. } => batch.raw.bytes.len(),
-            AcceptedBody::Tick(_) => 0,
+            AcceptedBody::Tick(_) | AcceptedBody::Rules(..) => 0,
         }
     }
 }

@@ -5,11 +5,13 @@ use tocsin_core::batch::{RawBatch, RecordSpan, TenantId};
 use tocsin_core::offset::{OffsetRange, PartitionId, SourceId};
 use tocsin_core::time::Timestamp;
 use tocsin_pipeline::journal::{FrameBody, NewFrame, RequestMark};
+use tocsin_pipeline::rules::RuleSetId;
 
 use crate::journal::limits::{FRAME_BYTES_MAX, NAME_BYTES_MAX};
 
 const EVENTS: u8 = 1;
 const TICK: u8 = 2;
+const RULES: u8 = 3;
 
 const HAS_INGEST: u8 = 1;
 const HAS_REFERENCE: u8 = 2;
@@ -27,6 +29,13 @@ pub fn encode<'a>(frame: &NewFrame<'a>, out: &mut Vec<u8>) -> Result<&'a [u8], S
         NewFrame::Tick(time) => {
             out.push(TICK);
             out.extend_from_slice(&time.0.to_le_bytes());
+            Ok(&[])
+        }
+        NewFrame::Rules { id, at, by } => {
+            out.push(RULES);
+            out.extend_from_slice(&at.0.to_le_bytes());
+            out.extend_from_slice(&id.0);
+            encode_name(by, out)?;
             Ok(&[])
         }
         NewFrame::Events { tenant, source, raw, requests } => {
@@ -69,7 +78,7 @@ fn encode_batch(raw: &RawBatch, out: &mut Vec<u8>) {
 
 fn encode_name(name: &str, out: &mut Vec<u8>) -> Result<(), String> {
     let bytes = u16::try_from(name.len()).map_err(|_| {
-        format!("a tenant or source has a name of {} bytes, at most {NAME_BYTES_MAX}", name.len())
+        format!("a tenant, source or user has a name of {} bytes, at most {NAME_BYTES_MAX}", name.len())
     })?;
     out.extend_from_slice(&bytes.to_le_bytes());
     out.extend_from_slice(name.as_bytes());
@@ -109,6 +118,15 @@ pub enum View<'a> {
     Events(Events<'a>),
     /// Time passed without events.
     Tick(Timestamp),
+    /// A rule set became active.
+    Rules {
+        /// Names the set.
+        id: RuleSetId,
+        /// When.
+        at: Timestamp,
+        /// On whose behalf.
+        by: &'a str,
+    },
 }
 
 /// Accepted records, read where they lie.
@@ -138,6 +156,10 @@ impl<'a> View<'a> {
         let mut rest = Rest(payload);
         match rest.byte()? {
             TICK => Some(View::Tick(Timestamp(rest.i64()?))).filter(|_| rest.0.is_empty()),
+            RULES => {
+                let (at, id, by) = (Timestamp(rest.i64()?), RuleSetId(rest.array()?), rest.name()?);
+                Some(View::Rules { id, at, by }).filter(|_| rest.0.is_empty())
+            }
             EVENTS => Events::parse(rest).map(View::Events),
             _ => None,
         }
@@ -148,7 +170,7 @@ impl<'a> View<'a> {
     pub fn records(&self) -> usize {
         match self {
             View::Events(events) => events.spans.len() / SPAN_BYTES,
-            View::Tick(_) => 0,
+            View::Tick(_) | View::Rules { .. } => 0,
         }
     }
 
@@ -158,6 +180,7 @@ impl<'a> View<'a> {
         match self {
             View::Events(events) => events.to_body(end),
             View::Tick(time) => Some(FrameBody::Tick(*time)),
+            View::Rules { id, at, by } => Some(FrameBody::Rules { id: *id, at: *at, by: (*by).to_string() }),
         }
     }
 }

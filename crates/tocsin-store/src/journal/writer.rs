@@ -104,7 +104,8 @@ impl Writer {
             return Err(JournalError::Full(message));
         }
         self.close_if_full();
-        let kept_back = if matches!(frame, NewFrame::Tick(_)) { 0 } else { self.kept_back() };
+        let is_small = matches!(frame, NewFrame::Tick(_) | NewFrame::Rules { .. });
+        let kept_back = if is_small { 0 } else { self.kept_back() };
         self.make_room(frame_bytes as u64 + kept_back)?;
         self.open_segment()?;
         self.write(records).map_err(|error| self.told("written", &error))
@@ -341,7 +342,7 @@ mod tests {
         let time = |read| match read {
             Read::Frame(frame) => match frame.body {
                 FrameBody::Tick(time) => time.0,
-                FrameBody::Events { .. } => panic!("nobody wrote events"),
+                FrameBody::Events { .. } | FrameBody::Rules { .. } => panic!("nobody wrote that"),
             },
             Read::Hole(hole) => panic!("{hole}"),
         };

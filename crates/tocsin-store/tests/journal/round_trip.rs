@@ -46,7 +46,9 @@ fn batch() -> impl Strategy<Value = Content> {
 }
 
 fn frame() -> impl Strategy<Value = Content> {
-    prop_oneof![1 => any::<i64>().prop_map(Content::Tick), 4 => batch()]
+    let rules = (any::<[u8; 16]>(), any::<i64>(), ".{0,20}");
+    let rules = rules.prop_map(|(id, at, by)| Content::Rules { id, at, by });
+    prop_oneof![1 => any::<i64>().prop_map(Content::Tick), 1 => rules, 4 => batch()]
 }
 
 proptest! {

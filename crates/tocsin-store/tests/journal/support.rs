@@ -7,12 +7,14 @@ use tempfile::TempDir;
 use tocsin_core::batch::{RawBatch, RecordSpan};
 use tocsin_core::time::Timestamp;
 use tocsin_pipeline::journal::{Appended, Frame, FrameBody, Journal, NewFrame, RequestMark};
+use tocsin_pipeline::rules::RuleSetId;
 use tocsin_store::journal::{Frames, Hole, Opened, Options, Read, Writer};
 
 /// What a frame is made of, on its own.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Content {
     Tick(i64),
+    Rules { id: [u8; 16], at: i64, by: String },
     Events(Box<Batch>),
 }
 
@@ -76,6 +78,9 @@ pub fn try_append(
 ) -> Result<Appended, tocsin_pipeline::journal::JournalError> {
     match content {
         Content::Tick(time) => writer.append(NewFrame::Tick(Timestamp(*time))),
+        Content::Rules { id, at, by } => {
+            writer.append(NewFrame::Rules { id: RuleSetId(*id), at: Timestamp(*at), by })
+        }
         Content::Events(batch) => {
             let raw = RawBatch {
                 ingest: batch.ingest.map(Timestamp),
@@ -96,6 +101,7 @@ pub fn try_append(
 pub fn content(frame: &Frame) -> Content {
     match &frame.body {
         FrameBody::Tick(time) => Content::Tick(time.0),
+        FrameBody::Rules { id, at, by } => Content::Rules { id: id.0, at: at.0, by: by.clone() },
         FrameBody::Events { tenant, source, raw, requests } => Content::Events(Box::new(Batch {
             tenant: tenant.clone(),
             source: source.clone(),

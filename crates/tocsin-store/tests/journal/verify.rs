@@ -21,6 +21,7 @@ fn a_sound_journal_is_counted() {
         .map(|frame| match &frame.content {
             Content::Tick(_) => 0,
             Content::Events(batch) => batch.spans.len(),
+            Content::Rules { .. } => 0,
         })
         .sum();
     assert_eq!((report.frames, report.records), (70, records as u64));

@@ -7,6 +7,7 @@ use tocsin_core::time::{Span, Timestamp};
 use tocsin_pipeline::commit::{ChangeKind, CommitGroup, Store};
 use tocsin_pipeline::journal::RequestMark;
 use tocsin_pipeline::ledger::LedgerTotals;
+use tocsin_pipeline::rules::RuleSetId;
 use tocsin_pipeline::stage::ingest::Remembered;
 use tocsin_store::{AlertFilter, Among};
 
@@ -41,6 +42,7 @@ fn everything_of_a_group_is_read_back_as_it_was() {
         changes: vec![change(10, 1, at, "{}")],
         ledgers: vec![(DEFAULT, totals(3))],
         requests: vec![(DEFAULT, at, request(1))],
+        activations: vec![(4_000, RuleSetId([1; 16])), (4_500, RuleSetId([2; 16]))],
         checkpoint: None,
     };
     house.writer.commit(&group).unwrap();
@@ -51,6 +53,8 @@ fn everything_of_a_group_is_read_back_as_it_was() {
     assert_eq!(house.reader.committed().unwrap(), 4_711);
     assert_eq!(house.reader.ledgers().unwrap(), [(DEFAULT, totals(3))]);
     assert_eq!(house.reader.request(DEFAULT, &[1; 16], at).unwrap(), Some(request(1)));
+    let active = |position| house.reader.rules_at(position).unwrap().map(|id| id.0[0]);
+    assert_eq!([4_000, 4_001, 4_500, 4_501, 9_000].map(active), [None, Some(1), Some(1), Some(2), Some(2)]);
     let changes = house.reader.changes_after(DEFAULT, (0, 0), u64::MAX, 10).unwrap();
     assert_eq!(changes.len(), 1);
     assert_eq!((changes[0].position, changes[0].ordinal, changes[0].kind), (10, 1, ChangeKind::Raised));
@@ -174,12 +178,14 @@ fn a_group_that_fails_changes_nothing_and_the_next_one_works() {
         requests: vec![(DEFAULT, Timestamp(0), request(1))],
         // There is no such tenant, so this fails, after all the rest was written.
         ledgers: vec![(TenantId(77), totals(1))],
+        activations: vec![(50, RuleSetId([1; 16]))],
         checkpoint: None,
     };
     assert!(house.writer.commit(&group).is_err());
     assert_eq!(house.reader.committed().unwrap(), 0);
     assert_eq!(house.writer.alert(DEFAULT, "a").unwrap(), Some(alert("a", 5)));
     assert_eq!(house.writer.alert(DEFAULT, "b").unwrap(), None);
+    assert_eq!(house.reader.rules_at(100).unwrap(), None);
     assert_eq!(house.reader.changes_after(DEFAULT, (0, 0), u64::MAX, 10).unwrap().len(), 0);
 
     group.ledgers = vec![(DEFAULT, totals(1))];

@@ -6,4 +6,5 @@ mod checkpoints;
 mod commit;
 mod listing;
 mod opening;
+mod rule_sets;
 mod support;

@@ -8,9 +8,11 @@ use std::time::Duration;
 use tocsin_core::batch::TenantId;
 use tocsin_core::engine::{Correlator, MatchStage};
 use tocsin_core::offset::Position;
+use tocsin_core::plan::Plan;
 use tocsin_core::time::{Span, Timestamp};
 use tocsin_pipeline::alerts::{Alerts, Stored};
 use tocsin_pipeline::commit::{Change, ChangeKind, StoreError, StoredAlert};
+use tocsin_pipeline::rules::{ActiveRules, ReadyRules, RuleSetId};
 use tocsin_pipeline::stage::detect::{CheckpointPlan, Detect, Step};
 use tocsin_pipeline::stage::ingest::{Accepted, AcceptedBody};
 use tocsin_pipeline::teller::Teller;
@@ -68,13 +70,27 @@ impl Live {
         live
     }
 
+    /// Stores steps one by one.
+    pub fn of_steps(plan: &Arc<Plan>, steps: &[Step], kept: &mut Kept) -> Live {
+        let tenants = Tenants::of([(TenantId::default(), "default".to_string())]);
+        let mut alerts = Alerts::new(Teller::new(Arc::clone(plan), Timestamp::MAX), tenants);
+        let mut live = Live::default();
+        for step in steps {
+            live.changes.extend(alerts.take(step, &mut live.store, kept).unwrap());
+            let stored = alerts.flush().into_iter();
+            live.store.0.extend(stored.map(|stored| (stored.alert.alert_id.clone(), stored)));
+        }
+        live
+    }
+
     fn steps(world: &World, told: &[Told], cut: usize, kept: &mut Kept) -> Vec<Step> {
         let mut worker = world.worker(true);
-        let plan = Arc::clone(&world.loaded.plan);
-        let matchers = Box::new(move || MatchStage::new(Arc::clone(&plan), &World::config(true)));
+        let matchers = Box::new(|plan: &Arc<Plan>| MatchStage::new(Arc::clone(plan), &World::config(true)));
+        let rules = ReadyRules::new(RuleSetId::default(), &world.loaded, "test");
+        let active = ActiveRules::new(Arc::new(rules));
         let correlator = Correlator::new(Arc::clone(&world.loaded.plan), World::config(true));
         let never = CheckpointPlan { bytes: u64::MAX, interval: Duration::MAX };
-        let mut detect = Detect::new(matchers, correlator, never, 0);
+        let mut detect = Detect::new(matchers, correlator, active, never, 0);
         let start = Timestamp(START_MS * 1_000_000);
         let ingest = start.plus(Span::seconds(3_600));
         let mut end = 0;

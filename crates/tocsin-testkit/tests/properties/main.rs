@@ -9,6 +9,7 @@ mod backdated;
 mod harness;
 mod live;
 mod oracle;
+mod reload;
 
 use harness::{Restore, Run, Told, World, events, final_alerts};
 use proptest::prelude::*;

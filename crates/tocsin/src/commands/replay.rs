@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use serde_json::json;
 use tocsin_pipeline::journal::Frame;
-use tocsin_pipeline::replay;
+use tocsin_pipeline::replay::{self, ReplayRules};
+use tocsin_pipeline::rules::RuleSetId;
 use tocsin_store::journal::{Frames, Hole, JournalRecords, Read};
+use tocsin_store::{DATABASE_FILE, Reader, RuleSetStore};
 
 use crate::cli::{ReplayArgs, RunArgs};
 use crate::commands::run::plan;
@@ -15,7 +17,7 @@ use crate::commands::{FAILED, FINE, UsageError};
 use crate::loading;
 use crate::output::alerts::{AlertWriter, Shape};
 use crate::output::{complain, unless_closed};
-use crate::server::{JOURNAL_FOLDER, engine};
+use crate::server::{JOURNAL_FOLDER, Recorded, engine};
 
 /// Runs the command.
 ///
@@ -28,8 +30,9 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<u8> {
         None,
     )?;
     let rules = if args.rules.is_empty() { &plan.rules } else { &args.rules };
+    let is_fixed = args.current_rules || !args.rules.is_empty();
     let loaded = loading::rules(rules, &plan.local, true)?;
-    for diagnostic in loading::worth_telling(&loaded.diagnostics) {
+    for diagnostic in loading::worth_telling(&loaded.diagnostics).filter(|_| is_fixed) {
         complain(&loading::written(diagnostic));
     }
     if loaded.rules.rules.is_empty() {
@@ -41,14 +44,28 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<u8> {
     let mut alerts = 0_u64;
     let mut damage = Damage::default();
     let frames = Frames::all(&folder).with_context(|| folder.display().to_string())?;
+    let data = folder.parent().unwrap_or(Path::new("."));
+    let mut sets = Recorded::new(RuleSetStore::new(data), loading::seed());
+    let rules = if is_fixed {
+        ReplayRules::Fixed
+    } else {
+        ReplayRules::Recorded(rules_at(data, frames.position())?, &mut sets)
+    };
     let frames = frames.filter_map(|read| damage.pass(read));
     let mut records = JournalRecords::new(&folder);
-    let summary = replay::run(&loaded.plan, engine(&plan), frames, &mut records, &mut |alert| {
+    let mut write = |alert| {
         alerts += 1;
         if outcome.is_ok() {
             outcome = writer.write(&alert);
         }
-    });
+    };
+    let summary = replay::run(&loaded.plan, rules, engine(&plan), frames, &mut records, &mut write);
+    if summary.lost_rules > 0 {
+        complain(&format!(
+            "{} times rules became active that are not kept any more: those before them went on",
+            summary.lost_rules
+        ));
+    }
     let lost = damage.lost;
     unless_closed(outcome.and_then(|()| writer.finish()))?;
     let told = json!({ "frames": summary.frames, "events": summary.events, "bytes": summary.bytes,
@@ -59,6 +76,15 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<u8> {
         complain(&format!("{} events in {} frames, {alerts} alerts", summary.events, summary.frames));
     }
     Ok(if lost > 0 { FAILED } else { FINE })
+}
+
+/// The rules that were active at a position, if the database beside the journal knows. None where
+/// there is no database: it would be made.
+fn rules_at(data: &Path, position: u64) -> anyhow::Result<Option<RuleSetId>> {
+    if !data.join(DATABASE_FILE).is_file() {
+        return Ok(None);
+    }
+    Ok(Reader::open(data)?.rules_at(position)?)
 }
 
 /// The journal of a data folder, or the folder itself.

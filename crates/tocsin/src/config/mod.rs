@@ -19,6 +19,8 @@ mod settings;
 #[cfg(test)]
 mod messages_tests;
 #[cfg(test)]
+mod rules_tests;
+#[cfg(test)]
 mod tests;
 
 use std::ffi::OsString;

@@ -24,6 +24,8 @@ pub struct RunPlan {
     pub rules: Vec<PathBuf>,
     /// What the house adds to the language of rules.
     pub local: LocalArgs,
+    /// Whether they are read again when one of them changes.
+    pub rules_watch: bool,
     /// The HTTP side: limits, tokens, streams. An empty `auth.secret` stands for the data folder's
     /// own secret.
     pub api: ApiConfig,

@@ -55,7 +55,7 @@ pub fn run_plan(settings: &mut Settings) -> RunPlan {
     let auth = auth(&mut settings.section("auth"));
     let body_bytes_max = ingest(&mut settings.section("ingest"));
     let http = http(&mut settings.section("sources.http"));
-    let rules = settings.section("").list("rules", Vec::new(), RULE_PATHS_MAX);
+    let (rules, rules_watch) = rules(settings);
     let local = local(&mut settings.section(""));
     let detect = detect(&mut settings.section("detect"));
     let log_view = log_view(&mut settings.section("alerts"));
@@ -64,11 +64,34 @@ pub fn run_plan(settings: &mut Settings) -> RunPlan {
     let limits = limits(&mut settings.section("limits"), body_bytes_max, &stream);
     let log = log(&mut settings.section("log"));
     let api = ApiConfig { limits, auth, stream };
-    RunPlan { listen, data, tenants, rules, local, api, http, detect, log_view, store, keepalive, log }
+    RunPlan {
+        listen,
+        data,
+        tenants,
+        rules,
+        rules_watch,
+        local,
+        api,
+        http,
+        detect,
+        log_view,
+        store,
+        keepalive,
+        log,
+    }
 }
 
 fn local(from: &mut Section<'_>) -> LocalArgs {
     LocalArgs { placeholders: from.optional("placeholders"), logsources: from.optional("logsources") }
+}
+
+/// Paths of rules, which may also stand directly under `rules`, and whether they are watched.
+fn rules(settings: &mut Settings) -> (Vec<PathBuf>, bool) {
+    let watch = settings.section("rules").value("watch", true);
+    let is_direct = settings.stands_for_list("rules", "rules.paths");
+    let paths = settings.section("rules").list("paths", Vec::new(), RULE_PATHS_MAX);
+    let direct = is_direct.then(|| settings.section("").list("rules", Vec::new(), RULE_PATHS_MAX));
+    (direct.unwrap_or(paths), watch)
 }
 
 fn tenants(from: &mut Section<'_>) -> Vec<String> {

@@ -111,6 +111,18 @@ impl Settings {
         self.found.get(path)
     }
 
+    /// Whether values stand directly at a path that is a section otherwise, in place of those of `key`
+    /// in it. Where both are set, what the environment says goes first.
+    #[must_use]
+    pub fn stands_for_list(&self, section: &str, key: &str) -> bool {
+        let is_by_variable = |path: &str| {
+            self.found.get(path).is_some_and(|setting| matches!(setting.origin, Origin::Variable(_)))
+        };
+        let value = self.found.get(section).map(|setting| &setting.value);
+        let is_list = matches!(value, Some(Value::Text(_) | Value::List(_)));
+        is_list && (is_by_variable(section) || !is_by_variable(key))
+    }
+
     /// Notes that there is a key of this path.
     pub fn ask(&mut self, path: String) {
         self.asked.push(path);

@@ -1,7 +1,9 @@
 //! From a plan to a server: each part opened, in the order in which they need each other.
 
-use std::path::Path;
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread::JoinHandle;
 
 use anyhow::Context;
 use metrics_exporter_prometheus::PrometheusBuilder;
@@ -12,22 +14,27 @@ use tocsin_api::{AlertsVersion, ApiConfig, ApiParts, AppState, Listener, router,
 use tocsin_core::checkpoint::Checkpoint as State;
 use tocsin_core::detector::Emission;
 use tocsin_core::engine::EngineConfig;
-use tocsin_core::plan::Plan;
 use tocsin_core::time::Timestamp;
+use tocsin_io::rule_watch::RuleWatch;
+use tocsin_pipeline::intake::Intake;
 use tocsin_pipeline::journal::{Frame, Journal};
 use tocsin_pipeline::ledger::Ledger;
 use tocsin_pipeline::readiness::Readiness;
+use tocsin_pipeline::reload::{Wishes, reloads};
+use tocsin_pipeline::rules::ReadyRules;
 use tocsin_pipeline::stage::decode::SourcePlan;
 use tocsin_pipeline::stage::detect::CheckpointPlan;
 use tocsin_pipeline::tenants::Tenants;
 use tocsin_pipeline::topology::{House, Parts, Past};
 use tocsin_store::journal::{Frames, JournalRecords, Opened, Options, Read, Writer as JournalWriter};
-use tocsin_store::{Checkpoint, Database, JwtSecret, KeyWatch, Reader, Writer};
+use tocsin_store::{Checkpoint, Database, JwtSecret, KeyWatch, Reader, RuleSetStore, Writer};
 
 use crate::commands::UsageError;
 use crate::config::plan::RunPlan;
 use crate::loading;
 use crate::output::complain;
+use crate::server::reload::Reloader;
+use crate::server::rules::{BY_START, Files, Places, Recorded};
 use crate::server::signals::Signals;
 use crate::server::{Server, open_files};
 
@@ -79,7 +86,13 @@ impl Server {
         let journal = plan.data.join(JOURNAL_FOLDER);
         let (reader, keys, tenants) = (kept.reader.clone(), kept.keys.clone(), kept.tenants.clone());
         let resume_key = kept.resume_key;
-        let (intake, answers, stages) = start(plan, kept, &shown, on_alert)?.split();
+        let today = Today::load(plan, kept.seed)?;
+        let (reloads, wishes) = reloads();
+        let (seed, known) = (kept.seed, kept.journal.end());
+        let house = start(plan, kept, &today, &shown, on_alert)?;
+        let active = house.active.clone();
+        let (intake, answers, stages) = house.split();
+        let reloading = today.watch(plan, seed, known, intake.clone(), wishes)?;
         let config = api_config(plan)?;
         let live = Live::new(LiveParts {
             hub: shown.hub,
@@ -95,6 +108,8 @@ impl Server {
             tenants: tenants.clone(),
             store: reader,
             alerts_version: shown.version,
+            rules: active,
+            reloads: reloads.clone(),
             intake,
             ledger: shown.ledger.clone(),
             readiness: shown.readiness,
@@ -114,6 +129,8 @@ impl Server {
             limits,
             answers,
             stages,
+            reloads,
+            reloading,
             keys,
             tenants,
             ledger: shown.ledger,
@@ -125,9 +142,18 @@ impl Server {
 }
 
 /// Rebuilds state and starts the stages.
-fn start(plan: &RunPlan, kept: Kept, shown: &Shown, on_alert: OnAlert) -> anyhow::Result<House> {
+fn start(
+    plan: &RunPlan,
+    kept: Kept,
+    today: &Today,
+    shown: &Shown,
+    on_alert: OnAlert,
+) -> anyhow::Result<House> {
+    let mut sets = Recorded::new(today.store.clone(), kept.seed);
+    sets.keep(Arc::clone(&today.rules));
     let house = House::start(Parts {
-        plan: rules(plan, kept.seed)?,
+        rules: Arc::clone(&today.rules),
+        sets: Box::new(sets),
         engine: engine(plan),
         format: plan.http.format.map(str::to_string),
         source: SourcePlan { backfill: plan.http.backfill, as_of: plan.http.as_of },
@@ -147,6 +173,9 @@ fn start(plan: &RunPlan, kept: Kept, shown: &Shown, on_alert: OnAlert) -> anyhow
         past: kept.past,
     })?;
     let found = &house.recovered;
+    for id in &found.lost_rules {
+        tracing::warn!(%id, "rules that were active once are lost: those before them were taken instead");
+    }
     tracing::debug!(
         frames = found.frames,
         events = found.events,
@@ -179,15 +208,63 @@ pub fn engine(plan: &RunPlan) -> EngineConfig {
     }
 }
 
-fn rules(plan: &RunPlan, seed: u64) -> anyhow::Result<Arc<Plan>> {
-    let loaded = loading::rules_with_seed(&plan.rules, &plan.local, true, seed)?;
-    for diagnostic in loading::worth_telling(&loaded.diagnostics) {
-        complain(&loading::written(diagnostic));
+/// The rules as they are at the start.
+struct Today {
+    rules: Arc<ReadyRules>,
+    places: Places,
+    files: Files,
+    sound: HashSet<PathBuf>,
+    store: RuleSetStore,
+    is_kept: bool,
+}
+
+impl Today {
+    /// Loads them, and keeps them beside the journal.
+    fn load(plan: &RunPlan, seed: u64) -> anyhow::Result<Today> {
+        let places = Places { rules: plan.rules.clone(), local: plan.local.clone() };
+        let files = Files::read(&places)?;
+        let loaded = files.load(seed);
+        for diagnostic in loading::worth_telling(&loaded.diagnostics) {
+            complain(&loading::written(diagnostic));
+        }
+        if loaded.rules.rules.is_empty() {
+            return Err(UsageError("no rule is left to run; `tocsin check` says why".to_string()).into());
+        }
+        let store = RuleSetStore::new(&plan.data);
+        let kept = store.keep(&files.texts);
+        if let Err(reason) = &kept {
+            tracing::warn!(%reason, "the rules cannot be kept beside the journal yet");
+        }
+        let rules = Arc::new(ReadyRules::new(RuleSetStore::id(&files.texts), &loaded, BY_START));
+        Ok(Today { sound: files.sound(&loaded), rules, places, files, store, is_kept: kept.is_ok() })
     }
-    if loaded.rules.rules.is_empty() {
-        return Err(UsageError("no rule is left to run; `tocsin check` says why".to_string()).into());
+
+    /// Starts to watch them. Every activation up to `known` was made before this start.
+    fn watch(
+        self,
+        plan: &RunPlan,
+        seed: u64,
+        known: u64,
+        intake: Intake,
+        wishes: Wishes,
+    ) -> std::io::Result<JoinHandle<()>> {
+        let reloader = Reloader {
+            watch: plan.rules_watch.then(|| RuleWatch::new(&self.places.all(), self.files.look)),
+            places: self.places,
+            engine: engine(plan),
+            seed,
+            store: self.store,
+            journal: plan.data.join(JOURNAL_FOLDER),
+            intake,
+            wishes,
+            current: self.rules,
+            sound: self.sound,
+            before: None,
+            unkept: Some(self.files.texts).filter(|_| !self.is_kept),
+            known: Some(known),
+        };
+        std::thread::Builder::new().name("tocsin-rules".to_string()).spawn(move || reloader.run())
     }
-    Ok(loaded.plan)
 }
 
 /// Opens what lies in the data folder, or makes it.
@@ -220,8 +297,9 @@ fn open(plan: &RunPlan) -> anyhow::Result<Kept> {
     tell_damage(&opened);
     journal.release(writer.journal_floor()?);
     let from = position.max(opened.first);
-    let past =
-        Past { position: from, checkpoint, committed, frames: frames(&journal_folder, from, &journal)? };
+    let rules = reader.rules_at(from)?;
+    let frames = frames(&journal_folder, from, &journal)?;
+    let past = Past { position: from, checkpoint, rules, committed, frames };
     let seed = u64::from_le_bytes(database.hash_seed()?[..8].try_into()?);
     let resume_key = database.mac_key()?;
     Ok(Kept { writer, reader, keys, tenants, journal, past, seed, resume_key })

@@ -8,18 +8,23 @@
 
 mod build;
 mod open_files;
+mod reload;
+mod rules;
 mod run;
 mod signals;
 
 pub use build::{JOURNAL_FOLDER, engine};
+pub use rules::Recorded;
 
 use std::net::SocketAddr;
+use std::thread::JoinHandle;
 
 use axum::Router;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tocsin_api::{Listener, Stop, Stopping};
 use tocsin_pipeline::intake::Answers;
 use tocsin_pipeline::ledger::Ledger;
+use tocsin_pipeline::reload::Reloads;
 use tocsin_pipeline::tenants::Tenants;
 use tocsin_pipeline::topology::Stages;
 use tocsin_store::KeyWatch;
@@ -36,6 +41,8 @@ pub struct Server {
     limits: tocsin_api::HttpLimits,
     answers: Answers,
     stages: Stages,
+    reloads: Reloads,
+    reloading: JoinHandle<()>,
     keys: KeyWatch,
     tenants: Tenants,
     ledger: Ledger,

@@ -9,6 +9,7 @@ use tocsin_pipeline::tenants::Tenants;
 use tocsin_store::KeyWatch;
 
 use crate::server::Server;
+use crate::server::reload::BY_SIGNAL;
 
 /// How often keys made beside the server are looked for, and whether a stage has failed.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -27,6 +28,8 @@ impl Server {
             limits,
             answers,
             stages,
+            reloads,
+            reloading,
             keys,
             tenants,
             metrics,
@@ -43,10 +46,15 @@ impl Server {
                     refresh(&keys, &tenants);
                 }
             };
+            let reload = || {
+                if reloads.ask(BY_SIGNAL).is_err() {
+                    tracing::warn!("rules not reloaded: too many reloads are waiting");
+                }
+            };
             let ending = async {
                 tokio::select! {
                     () = until => {}
-                    () = signals.asked() => {}
+                    () = signals.asked(reload) => {}
                     () = watching => {}
                 }
                 stop.stop();
@@ -58,6 +66,10 @@ impl Server {
         });
         // What still holds an intake ends with the runtime; then the stages see that nothing comes.
         runtime.shutdown_timeout(Duration::from_secs(1));
+        drop(reloads);
+        if reloading.join().is_err() {
+            tracing::error!("reloading rules has failed");
+        }
         stages.join()?;
         Ok(served?)
     }

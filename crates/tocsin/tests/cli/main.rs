@@ -29,6 +29,8 @@ mod server_contract_support;
 mod server_crash;
 mod server_disk;
 mod server_load;
+mod server_reload;
+mod server_reload_load;
 mod server_resume;
 mod server_scan;
 mod server_support;

@@ -243,7 +243,7 @@ fn a_disk_that_turned_read_only_keeps_what_was_acknowledged() {
 }
 
 /// A tracer that lets every call of these fail with this error, until it goes.
-fn failing(server: &Server, calls: &str, error: &str) -> Option<Child> {
+pub fn failing(server: &Server, calls: &str, error: &str) -> Option<Child> {
     let (trace, inject) = (format!("trace={calls}"), format!("inject={calls}:error={error}"));
     let process = server.process().to_string();
     let mut tracer = Command::new("strace")

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -22,6 +22,7 @@ const SILENCE: Duration = Duration::from_secs(20);
 pub struct Sent {
     next: Arc<AtomicU64>,
     acknowledged: Arc<Mutex<BTreeSet<u64>>>,
+    ended: Arc<AtomicBool>,
 }
 
 /// A sender at work. It ends by itself when the server is gone, or when it has sent enough.
@@ -31,6 +32,11 @@ impl Sent {
     /// The numbers of all events that were acknowledged.
     pub fn acknowledged(&self) -> BTreeSet<u64> {
         self.acknowledged.lock().unwrap().clone()
+    }
+
+    /// Ends all senders with their next request.
+    pub fn end(&self) {
+        self.ended.store(true, Ordering::Relaxed);
     }
 
     /// Starts a sender: so many requests at most.
@@ -48,6 +54,9 @@ impl Sent {
         stream.set_nodelay(true)?;
         let mut answers = BufReader::new(stream.try_clone()?);
         for _ in 0..requests {
+            if self.ended.load(Ordering::Relaxed) {
+                break;
+            }
             let number = self.next.fetch_add(1, Ordering::Relaxed);
             let numbers = number * BODY_EVENTS..(number + 1) * BODY_EVENTS;
             let body: String = numbers.clone().map(event).collect();

@@ -188,6 +188,12 @@ impl Server {
         self.child.id()
     }
 
+    /// Kills it at once, while others may still be talking to it.
+    pub fn kill_now(&self) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-KILL", &id]).status().unwrap().success());
+    }
+
     /// Kills it at once.
     pub fn kill(mut self) {
         self.child.kill().unwrap();
