@@ -13,11 +13,7 @@ const EXAMPLE: &str = include_str!("../../../../config/tocsin.yaml");
 const PAGE: &str = include_str!("../../../../docs/config.md");
 
 /// Keys with a value that is not their default.
-<<<<<<< HEAD
-const OTHER_VALUES: [(&str, &str); 37] = [
-=======
-const OTHER_VALUES: [(&str, &str); 38] = [
->>>>>>> 2b376ed (Give rules placeholders and log sources of the house, from files)
+const OTHER_VALUES: [(&str, &str); 39] = [
     ("listen", "0.0.0.0:9000"),
     ("data", "elsewhere"),
     ("tenants", "acme"),
