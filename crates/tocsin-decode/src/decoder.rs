@@ -4,6 +4,7 @@ use tocsin_core::batch::{EventBatch, Quarantined, RawBatch, Reason};
 use tocsin_core::decoder::Decoder;
 use tocsin_core::limits::RECORD_BYTES_MAX;
 
+use crate::blocks::is_ascii;
 use crate::format::{Format, FormatContext, Record, Refusal};
 use crate::framing::is_other_json;
 use crate::registry::{FORMATS, FormatEntry};
@@ -71,7 +72,8 @@ impl RecordDecoder {
         let mut first = None;
         let text = record.text();
         for turn in 0..self.formats.len() {
-            let index = (self.last + turn) % self.formats.len();
+            let index = self.last + turn;
+            let index = if index < self.formats.len() { index } else { index - self.formats.len() };
             let (entry, format) = &mut self.formats[index];
             if !only && !(entry.recognise)(text) {
                 continue;
@@ -103,7 +105,7 @@ impl Decoder for RecordDecoder {
         let mut batch = EventBatch::new(raw, self.context.taxonomy.table().clone());
         batch.events.reserve(records.len());
         let reference = batch.raw.reference.unwrap_or(self.context.as_of);
-        let valid = std::str::from_utf8(&bytes).is_ok();
+        let valid = is_ascii(&bytes) || std::str::from_utf8(&bytes).is_ok();
         for (index, span) in records.iter().enumerate().filter(|(_, span)| span.len > 0) {
             let (start, end) = (span.start as usize, (span.start + span.len) as usize);
             let record = Record { bytes: &bytes, start, end, reference };

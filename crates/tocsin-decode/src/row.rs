@@ -7,9 +7,10 @@ use hashbrown::HashMap;
 use tocsin_core::batch::{Event, EventBatch, Notes};
 use tocsin_core::field::FieldId;
 use tocsin_core::limits::RECORD_WEIGHT_MAX;
-use tocsin_core::time::Timestamp;
+use tocsin_core::time::{TimeReader, Timestamp};
 use tocsin_core::value::{Kind, Slot};
 
+use crate::address::is_plain_ipv4;
 use crate::derive::{Derivation, Sent, derive, names_category};
 use crate::taxonomy::{Target, Taxonomy};
 
@@ -56,6 +57,7 @@ pub struct Row {
     generation: u32,
     slots_start: usize,
     time: Option<(u8, Option<Timestamp>)>,
+    times: TimeReader,
     /// A category named where an action could stand.
     category: Option<(u8, Span)>,
     action: Option<(u8, Span)>,
@@ -120,6 +122,7 @@ impl Row {
             generation: 0,
             slots_start: 0,
             time: None,
+            times: TimeReader::default(),
             category: None,
             action: None,
             outcome: None,
@@ -158,28 +161,37 @@ impl Row {
         for target in targets {
             match *target {
                 Target::Named(id) => batch.slots.push(slot(id, &found)),
-                Target::Alias(id, rank) => self.put_alias(batch, id, rank, &found),
-                Target::Address(id, rank) => self.put_address(batch, id, rank, &found),
-                Target::Time(rank) => self.put_time(rank, &found),
-                Target::Action(rank) if names_category(found.bytes) => {
-                    keep_best(&mut self.category, rank, &found);
-                }
-                Target::Action(rank) => keep_best(&mut self.action, rank, &found),
-                Target::Request => {
-                    let scalar = matches!(found.kind, Kind::Text | Kind::Escaped | Kind::Number);
-                    self.has_request |= scalar && !found.bytes.is_empty();
-                }
-                Target::Outcome(rank) => {
-                    keep_best(&mut self.outcome, rank, &found);
-                    if is_status_code(found.bytes) {
-                        keep_best(&mut self.status_code, rank, &found);
-                    }
-                }
-                Target::WindowsEventId if is_windows_event_id(found.bytes) => {
-                    self.event_id = Some(span(&found));
-                }
-                Target::WindowsEventId => {}
+                other => self.put_other(batch, other, &found),
             }
+        }
+    }
+
+    /// Out of line: as part of the loop, all it may need would be fetched for every value.
+    #[inline(never)]
+    fn put_other(&mut self, batch: &mut EventBatch, target: Target, found: &Found<'_>) {
+        match target {
+            Target::Named(id) => batch.slots.push(slot(id, found)),
+            Target::Alias(id, rank) => self.put_alias(batch, id, rank, found),
+            Target::Address(id, rank) => self.put_address(batch, id, rank, found),
+            Target::Time(rank) => self.put_time(rank, found),
+            Target::Action(rank) if names_category(found.bytes) => {
+                keep_best(&mut self.category, rank, found);
+            }
+            Target::Action(rank) => keep_best(&mut self.action, rank, found),
+            Target::Request => {
+                let scalar = matches!(found.kind, Kind::Text | Kind::Escaped | Kind::Number);
+                self.has_request |= scalar && !found.bytes.is_empty();
+            }
+            Target::Outcome(rank) => {
+                keep_best(&mut self.outcome, rank, found);
+                if is_status_code(found.bytes) {
+                    keep_best(&mut self.status_code, rank, found);
+                }
+            }
+            Target::WindowsEventId if is_windows_event_id(found.bytes) => {
+                self.event_id = Some(span(found));
+            }
+            Target::WindowsEventId => {}
         }
     }
 
@@ -266,6 +278,7 @@ impl Row {
         true
     }
 
+    #[inline(never)]
     fn put_alias(&mut self, batch: &mut EventBatch, id: FieldId, rank: u8, found: &Found<'_>) {
         let scalar =
             matches!(found.kind, Kind::Text | Kind::Escaped | Kind::Number | Kind::True | Kind::False);
@@ -275,6 +288,7 @@ impl Row {
         }
     }
 
+    #[inline(never)]
     fn put_address(&mut self, batch: &mut EventBatch, id: FieldId, rank: u8, found: &Found<'_>) {
         if matches!(found.bytes, b"" | b"-") || matches!(found.kind, Kind::Null) {
             return;
@@ -285,6 +299,11 @@ impl Row {
             }
             return;
         }
+        self.put_other_address(batch, id, rank, found);
+    }
+
+    #[cold]
+    fn put_other_address(&mut self, batch: &mut EventBatch, id: FieldId, rank: u8, found: &Found<'_>) {
         let text = std::str::from_utf8(found.bytes).unwrap_or_default();
         let parsed = text.parse::<IpAddr>().ok().filter(|_| found.kind == Kind::Text);
         match parsed.map(|address| address.to_canonical()) {
@@ -301,12 +320,13 @@ impl Row {
         }
     }
 
+    #[inline(never)]
     fn put_time(&mut self, rank: u8, found: &Found<'_>) {
         if self.time.is_some_and(|(best, time)| best <= rank && time.is_some()) {
             return;
         }
         let parsed = match found.kind {
-            Kind::Text => Timestamp::parse(found.bytes).or_else(|| epoch(found.bytes)),
+            Kind::Text => self.times.parse(found.bytes).or_else(|| epoch(found.bytes)),
             Kind::Number => epoch(found.bytes),
             Kind::Null => return,
             _ => None,
@@ -413,53 +433,4 @@ fn is_windows_event_id(bytes: &[u8]) -> bool {
 
 fn is_status_code(bytes: &[u8]) -> bool {
     matches!(bytes, [b'1'..=b'5', b'0'..=b'9', b'0'..=b'9'])
-}
-
-/// Whether bytes are a dotted quad in its one canonical spelling.
-fn is_plain_ipv4(bytes: &[u8]) -> bool {
-    let (mut parts, mut digits, mut value) = (1, 0_u8, 0_u32);
-    for byte in bytes {
-        match byte {
-            b'0'..=b'9' => {
-                value = value * 10 + u32::from(byte - b'0');
-                let leading_zero = digits == 1 && value < 10;
-                digits += 1;
-                if leading_zero || value > 255 || digits > 3 {
-                    return false;
-                }
-            }
-            b'.' if digits > 0 => {
-                parts += 1;
-                digits = 0;
-                value = 0;
-            }
-            _ => return false,
-        }
-    }
-    parts == 4 && digits > 0
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn dotted_quads_have_one_spelling() {
-        for (text, expect) in [
-            ("10.0.0.1", true),
-            ("0.0.0.0", true),
-            ("255.255.255.255", true),
-            ("256.0.0.1", false),
-            ("01.2.3.4", false),
-            ("1.2.3", false),
-            ("1.2.3.4.5", false),
-            ("1..2.3", false),
-            ("1.2.3.", false),
-            ("", false),
-            ("1.2.3.4 ", false),
-            ("10.20.30.400", false),
-        ] {
-            assert_eq!(is_plain_ipv4(text.as_bytes()), expect, "{text}");
-        }
-    }
 }
