@@ -101,7 +101,7 @@ impl Plain<'_> {
         }
         let start = self.at;
         let (_, from, to) = self.string(before)?;
-        let written = std::str::from_utf8(&self.text[from..to]).unwrap();
+        let written = std::str::from_utf8(&self.text[from..to]).expect("the record is UTF-8");
         let name = unescape(written).into_owned();
         if names.len() + 1 > OBJECT_KEYS_MAX as usize {
             return Err((Reason::TooManyKeys, start, Some(written.to_string())));
