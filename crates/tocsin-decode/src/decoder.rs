@@ -16,6 +16,8 @@ pub struct RecordDecoder {
     /// Index of the format that read the last record.
     last: usize,
     row: Row,
+    /// How many slots the last batch had, so that the next has room for as many from the beginning.
+    slots: usize,
     context: FormatContext,
 }
 
@@ -42,7 +44,7 @@ impl RecordDecoder {
 
     fn with(context: FormatContext, entries: impl Iterator<Item = &'static FormatEntry>) -> RecordDecoder {
         let formats = entries.map(|entry| (entry, (entry.build)(&context))).collect();
-        RecordDecoder { formats, last: 0, row: Row::new(&context.taxonomy), context }
+        RecordDecoder { formats, last: 0, row: Row::new(&context.taxonomy), slots: 0, context }
     }
 
     /// Reads one record into the batch, or quarantines it. `valid` says that the whole batch is
@@ -98,12 +100,12 @@ impl RecordDecoder {
 }
 
 impl Decoder for RecordDecoder {
-    fn decode(&mut self, mut raw: RawBatch) -> EventBatch {
-        // The text is read while slots are pushed beside it, so it leaves the batch meanwhile.
-        let bytes = std::mem::take(&mut raw.bytes);
-        let records = std::mem::take(&mut raw.records);
+    fn decode(&mut self, raw: RawBatch) -> EventBatch {
         let mut batch = EventBatch::new(raw, self.context.taxonomy.table().clone());
-        batch.events.reserve(records.len());
+        batch.slots.reserve(self.slots);
+        // The text is read while slots are pushed beside it, so it leaves the batch meanwhile.
+        let bytes = std::mem::take(&mut batch.raw.bytes);
+        let records = std::mem::take(&mut batch.raw.records);
         let reference = batch.raw.reference.unwrap_or(self.context.as_of);
         let valid = is_ascii(&bytes) || std::str::from_utf8(&bytes).is_ok();
         for (index, span) in records.iter().enumerate().filter(|(_, span)| span.len > 0) {
@@ -113,6 +115,7 @@ impl Decoder for RecordDecoder {
         }
         batch.raw.bytes = bytes;
         batch.raw.records = records;
+        self.slots = batch.slots.len();
         batch
     }
 }
