@@ -1,4 +1,6 @@
-//! Decoding: bytes become events, with the fields the shipped rules want.
+//! Decoding: bytes become events, with the fields the shipped rules want, or one rule.
+
+use std::path::PathBuf;
 
 use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, black_box};
@@ -17,6 +19,18 @@ fn auth_json(bencher: Bencher<'_, '_>) {
 }
 
 #[divan::bench]
+fn auth_json_for_one_rule(bencher: Bencher<'_, '_>) {
+    decode_for(bencher, &samples::auth(LINES), setup::bench_rule("failed_login.yml"));
+}
+
+/// The same with spaces after colons and commas.
+#[divan::bench]
+fn spaced_json(bencher: Bencher<'_, '_>) {
+    let text = samples::auth(LINES).replace("\":", "\": ").replace(",\"", ", \"");
+    decode(bencher, &text);
+}
+
+#[divan::bench]
 fn sshd_lines(bencher: Bencher<'_, '_>) {
     decode(bencher, &samples::sshd(LINES));
 }
@@ -27,7 +41,11 @@ fn access_lines(bencher: Bencher<'_, '_>) {
 }
 
 fn decode(bencher: Bencher<'_, '_>, text: &str) {
-    let plan = setup::plan(&[setup::shipped_rules()]);
+    decode_for(bencher, text, setup::shipped_rules());
+}
+
+fn decode_for(bencher: Bencher<'_, '_>, text: &str, rules: PathBuf) {
+    let plan = setup::plan(&[rules]);
     let mut decoder = setup::decoder(&plan);
     bencher
         .counter(ItemsCount::new(LINES))

@@ -4,6 +4,7 @@ use tocsin_core::batch::{EventBatch, Quarantined, RawBatch, Reason};
 use tocsin_core::decoder::Decoder;
 use tocsin_core::limits::RECORD_BYTES_MAX;
 
+use crate::blocks::is_ascii;
 use crate::format::{Format, FormatContext, Record, Refusal};
 use crate::framing::is_other_json;
 use crate::registry::{FORMATS, FormatEntry};
@@ -15,6 +16,8 @@ pub struct RecordDecoder {
     /// Index of the format that read the last record.
     last: usize,
     row: Row,
+    /// How many slots the last batch had, so that the next has room for as many from the beginning.
+    slots: usize,
     context: FormatContext,
 }
 
@@ -41,7 +44,7 @@ impl RecordDecoder {
 
     fn with(context: FormatContext, entries: impl Iterator<Item = &'static FormatEntry>) -> RecordDecoder {
         let formats = entries.map(|entry| (entry, (entry.build)(&context))).collect();
-        RecordDecoder { formats, last: 0, row: Row::new(&context.taxonomy), context }
+        RecordDecoder { formats, last: 0, row: Row::new(&context.taxonomy), slots: 0, context }
     }
 
     /// Reads one record into the batch, or quarantines it. `valid` says that the whole batch is
@@ -71,7 +74,8 @@ impl RecordDecoder {
         let mut first = None;
         let text = record.text();
         for turn in 0..self.formats.len() {
-            let index = (self.last + turn) % self.formats.len();
+            let index = self.last + turn;
+            let index = if index < self.formats.len() { index } else { index - self.formats.len() };
             let (entry, format) = &mut self.formats[index];
             if !only && !(entry.recognise)(text) {
                 continue;
@@ -96,14 +100,14 @@ impl RecordDecoder {
 }
 
 impl Decoder for RecordDecoder {
-    fn decode(&mut self, mut raw: RawBatch) -> EventBatch {
-        // The text is read while slots are pushed beside it, so it leaves the batch meanwhile.
-        let bytes = std::mem::take(&mut raw.bytes);
-        let records = std::mem::take(&mut raw.records);
+    fn decode(&mut self, raw: RawBatch) -> EventBatch {
         let mut batch = EventBatch::new(raw, self.context.taxonomy.table().clone());
-        batch.events.reserve(records.len());
+        batch.slots.reserve(self.slots);
+        // The text is read while slots are pushed beside it, so it leaves the batch meanwhile.
+        let bytes = std::mem::take(&mut batch.raw.bytes);
+        let records = std::mem::take(&mut batch.raw.records);
         let reference = batch.raw.reference.unwrap_or(self.context.as_of);
-        let valid = std::str::from_utf8(&bytes).is_ok();
+        let valid = is_ascii(&bytes) || std::str::from_utf8(&bytes).is_ok();
         for (index, span) in records.iter().enumerate().filter(|(_, span)| span.len > 0) {
             let (start, end) = (span.start as usize, (span.start + span.len) as usize);
             let record = Record { bytes: &bytes, start, end, reference };
@@ -111,6 +115,7 @@ impl Decoder for RecordDecoder {
         }
         batch.raw.bytes = bytes;
         batch.raw.records = records;
+        self.slots = batch.slots.len();
         batch
     }
 }

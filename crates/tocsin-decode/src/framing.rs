@@ -2,6 +2,8 @@
 
 use tocsin_core::batch::RecordSpan;
 
+use crate::blocks::{self, BLOCK, Marks, Task};
+
 /// How records are told apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {
@@ -141,13 +143,37 @@ pub fn is_other_json(record: &[u8]) -> bool {
 /// Appends the lines that end in `bytes` at or after `from`; returns where the first unended line
 /// begins. Line ends and carriage returns are not part of a record; a blank line has length zero.
 pub fn cut_lines(bytes: &[u8], from: usize, records: &mut Vec<RecordSpan>) -> usize {
-    let mut start = from;
-    for found in memchr::memchr_iter(b'\n', &bytes[from..]) {
-        let end = from + found;
-        records.push(line(bytes, start, end));
-        start = end + 1;
+    blocks::run(Lines { bytes, from, records })
+}
+
+struct Lines<'a> {
+    bytes: &'a [u8],
+    from: usize,
+    records: &'a mut Vec<RecordSpan>,
+}
+
+impl Task for Lines<'_> {
+    type Answer = usize;
+
+    #[inline(always)]
+    fn run(self, _: impl Fn(&[u8; BLOCK]) -> Marks, equal: impl Fn(&[u8; BLOCK], u8) -> u64) -> usize {
+        let (whole, rest) = self.bytes[self.from..].as_chunks::<BLOCK>();
+        let mut start = self.from;
+        let mut end_at = |end: usize| {
+            self.records.push(line(self.bytes, start, end));
+            start = end + 1;
+        };
+        for (index, block) in whole.iter().enumerate() {
+            let mut marks = equal(block, b'\n');
+            while marks != 0 {
+                end_at(self.from + index * BLOCK + marks.trailing_zeros() as usize);
+                marks &= marks - 1;
+            }
+        }
+        let behind = self.bytes.len() - rest.len();
+        memchr::memchr_iter(b'\n', rest).for_each(|found| end_at(behind + found));
+        start
     }
-    start
 }
 
 /// The record of a line, without a carriage return at its end.

@@ -3,6 +3,8 @@
 //! A format is one file in `formats/` and one line in [`registry`]. Pure: no clocks, files or
 //! threads; the reference time for year-less lines comes in as a value.
 
+pub mod address;
+pub mod blocks;
 pub mod cef_parts;
 pub mod decoder;
 pub mod derive;

@@ -1,116 +1,182 @@
-//! Where a record's strings end: one pass over its bytes, 64 at a time, marks every quote that no
-//! backslash escapes, every backslash, and whether there is any control character.
+//! Where a record's strings end: one pass over its bytes, a block at a time, marks every quote that
+//! no backslash escapes, every backslash, and everything in a string that has to be looked at.
 //!
 //! The escape arithmetic is the carry trick of simdjson (Langdale and Lemire, "Parsing gigabytes
 //! of JSON per second", VLDB Journal 2019, section 3.1.1).
 
-/// Quotes and backslashes of one record, as bit masks.
+use tocsin_core::value::Kind;
+
+use crate::blocks::{self, BLOCK, Marks, Task};
+
+/// Characters that a backslash may escape, and that are all of the escape.
+const SIMPLE: [u8; 8] = *b"\"\\/bfnrt";
+
+/// Marks of one record, a block after the other.
 #[derive(Debug, Default)]
 pub struct Quotes {
-    quotes: Vec<u64>,
-    backslashes: Vec<u64>,
-    has_backslash: bool,
-    has_control: bool,
+    /// Two blocks without a mark follow those of the record; what is behind them is left over.
+    blocks: Vec<Block>,
+    used: usize,
+    /// Whether there are only quotes in the record.
+    plain: bool,
 }
 
-/// Marks of one 64-byte block.
-struct Marks {
+#[derive(Clone, Copy, Debug, Default)]
+struct Block {
+    /// Quotes that no backslash escapes.
     quote: u64,
     backslash: u64,
-    control: u64,
+    /// Control characters, and what a backslash escapes unless it is one of [`SIMPLE`].
+    odd: u64,
+}
+
+/// The end of a string.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct End {
+    /// Offset of its closing quote.
+    pub at: usize,
+    /// Text, escaped or not.
+    pub kind: Kind,
+    /// Whether something in it is odd.
+    pub odd: bool,
 }
 
 impl Quotes {
-    /// Indexes a record.
-    pub fn index(&mut self, record: &[u8]) {
-        #[cfg(target_arch = "x86_64")]
-        if std::is_x86_feature_detected!("avx2") {
-            #[expect(unsafe_code, reason = "the processor was just asked whether it has AVX2")]
-            // SAFETY: `index_avx2` is a safe function but for needing AVX2, which is there.
-            unsafe {
-                self.index_avx2(record);
-            }
-            return;
+    /// Indexes the first `len` of these bytes. Those after them are looked at for speed only.
+    pub fn index(&mut self, bytes: &[u8], len: usize) {
+        self.used = len.div_ceil(BLOCK);
+        if self.blocks.len() < self.used + 2 {
+            self.blocks.resize(self.used + 2, Block::default());
         }
-        self.index_by(record, mark_portable);
+        let (blocks, behind) = self.blocks.split_at_mut(self.used);
+        behind[..2].fill(Block::default());
+        let mut others = blocks::run(Index { bytes, blocks });
+        if let Some(last) = blocks.last_mut() {
+            let inside = u64::MAX >> ((BLOCK - len % BLOCK) % BLOCK);
+            last.quote &= inside;
+            last.backslash &= inside;
+            last.odd &= inside;
+            others |= last.backslash | last.odd;
+        }
+        self.plain = others == 0;
     }
 
-    #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "avx2")]
-    fn index_avx2(&mut self, record: &[u8]) {
-        self.index_by(record, |block| mark_avx2(block));
+    /// What a string is that begins at an offset, after its opening quote, and where its closing
+    /// quote is, if it is not far and nothing in between is odd.
+    #[inline(always)]
+    #[must_use]
+    pub fn near_end(&self, from: usize) -> Option<(Kind, usize)> {
+        let (block, bit) = (from / BLOCK, from % BLOCK);
+        let next = self.blocks.get(block + 1)?;
+        let here = &self.blocks[block];
+        let quote = join(here.quote, next.quote, bit);
+        if quote == 0 {
+            return None;
+        }
+        let end = from + quote.trailing_zeros() as usize;
+        if self.plain {
+            return Some((Kind::Text, end));
+        }
+        let inside = before(quote);
+        let kind = kind(join(here.backslash, next.backslash, bit) & inside);
+        (join(here.odd, next.odd, bit) & inside == 0).then_some((kind, end))
     }
+
+    /// The end of any string that begins at an offset, after its opening quote: the first unescaped
+    /// quote from there on.
+    #[must_use]
+    pub fn end(&self, from: usize) -> Option<End> {
+        let (mut backslash, mut odd) = (0, 0);
+        for at in (from..self.used * BLOCK).step_by(BLOCK) {
+            let ahead = self.ahead(at);
+            let inside = if ahead.quote == 0 { u64::MAX } else { before(ahead.quote) };
+            backslash |= ahead.backslash & inside;
+            odd |= ahead.odd & inside;
+            if ahead.quote != 0 {
+                let at = at + ahead.quote.trailing_zeros() as usize;
+                return Some(End { at, kind: kind(backslash), odd: odd != 0 });
+            }
+        }
+        None
+    }
+
+    /// Offset of the first odd character at or after an offset.
+    #[must_use]
+    pub fn odd(&self, from: usize) -> Option<usize> {
+        let far = (from..self.used * BLOCK).step_by(BLOCK);
+        let mut marked = far.map(|at| (at, self.ahead(at).odd)).filter(|(_, odd)| *odd != 0);
+        marked.next().map(|(at, odd)| at + odd.trailing_zeros() as usize)
+    }
+
+    /// The marks of the 64 bytes from an offset on.
+    fn ahead(&self, from: usize) -> Block {
+        let (block, bit) = (from / BLOCK, from % BLOCK);
+        let Some(next) = self.blocks.get(block + 1) else { return Block::default() };
+        let here = &self.blocks[block];
+        Block {
+            quote: join(here.quote, next.quote, bit),
+            backslash: join(here.backslash, next.backslash, bit),
+            odd: join(here.odd, next.odd, bit),
+        }
+    }
+}
+
+/// The kind of a string with these backslashes.
+#[inline(always)]
+fn kind(backslash: u64) -> Kind {
+    if backslash == 0 { Kind::Text } else { Kind::Escaped }
+}
+
+/// 64 bits of two words, from a bit of the first on.
+#[inline(always)]
+fn join(here: u64, next: u64, bit: usize) -> u64 {
+    // In two steps, as a shift by 64 is none.
+    here >> bit | next << 1 << (BLOCK - 1 - bit)
+}
+
+/// The bits below the lowest one that is set.
+#[inline(always)]
+fn before(marks: u64) -> u64 {
+    marks.wrapping_sub(1) & !marks
+}
+
+struct Index<'a> {
+    bytes: &'a [u8],
+    blocks: &'a mut [Block],
+}
+
+impl Task for Index<'_> {
+    /// All backslashes and everything odd before the last block.
+    type Answer = u64;
 
     #[inline(always)]
-    fn index_by(&mut self, record: &[u8], mark: impl Fn(&[u8; 64]) -> Marks) {
-        self.quotes.clear();
-        self.backslashes.clear();
-        let mut escaped_next = 0;
-        let mut any_backslash = 0;
-        let mut any_control = 0;
-        let (blocks, rest) = record.as_chunks::<64>();
-        for block in blocks {
-            let marks = mark(block);
-            any_backslash |= marks.backslash;
-            any_control |= marks.control;
-            self.push(&marks, &mut escaped_next);
+    fn run(self, marks: impl Fn(&[u8; BLOCK]) -> Marks, equal: impl Fn(&[u8; BLOCK], u8) -> u64) -> u64 {
+        let (whole, rest) = self.bytes.as_chunks();
+        let (mut escaped_next, mut others, mut last) = (0, 0, 0);
+        let mut index = |bytes: &[u8; BLOCK], block: &mut Block| {
+            let Marks { quote, backslash, control } = marks(bytes);
+            *block = Block { quote, backslash, odd: control };
+            if backslash | escaped_next != 0 {
+                let escaped = escaped_by(backslash, &mut escaped_next);
+                block.quote &= !escaped;
+                let strange = escaped & !(quote | backslash);
+                if strange != 0 {
+                    block.odd |= strange & !SIMPLE.iter().fold(0, |set, byte| set | equal(bytes, *byte));
+                }
+            }
+            others |= last;
+            last = block.backslash | block.odd;
+        };
+        for (block, bytes) in self.blocks.iter_mut().zip(whole) {
+            index(bytes, block);
         }
-        if !rest.is_empty() {
-            let mut block = [b' '; 64];
-            block[..rest.len()].copy_from_slice(rest);
-            let marks = mark(&block);
-            any_backslash |= marks.backslash;
-            any_control |= marks.control;
-            self.push(&marks, &mut escaped_next);
+        // Only where the batch ends.
+        if let Some(block) = self.blocks.get_mut(whole.len()) {
+            let mut bytes = [b' '; BLOCK];
+            bytes[..rest.len()].copy_from_slice(rest);
+            index(&bytes, block);
         }
-        self.has_backslash = any_backslash != 0;
-        self.has_control = any_control != 0;
-    }
-
-    #[inline]
-    fn push(&mut self, marks: &Marks, escaped_next: &mut u64) {
-        let escaped =
-            if marks.backslash | *escaped_next == 0 { 0 } else { escaped_by(marks.backslash, escaped_next) };
-        self.quotes.push(marks.quote & !escaped);
-        self.backslashes.push(marks.backslash);
-    }
-
-    /// Offset of the first unescaped quote at or after an offset in the record.
-    #[inline]
-    #[must_use]
-    pub fn next(&self, from: usize) -> Option<usize> {
-        let mut word = from >> 6;
-        let mut marks = self.quotes.get(word)? & (!0 << (from & 63));
-        while marks == 0 {
-            word += 1;
-            marks = *self.quotes.get(word)?;
-        }
-        Some((word << 6) + marks.trailing_zeros() as usize)
-    }
-
-    /// Whether there is a backslash between two offsets in the record.
-    #[inline]
-    #[must_use]
-    pub fn backslash_between(&self, from: usize, to: usize) -> bool {
-        if !self.has_backslash || from >= to {
-            return false;
-        }
-        let (first, last) = (from >> 6, (to - 1) >> 6);
-        let head = !0 << (from & 63);
-        let tail = !0 >> (63 - ((to - 1) & 63));
-        if first == last {
-            return self.backslashes[first] & head & tail != 0;
-        }
-        self.backslashes[first] & head != 0
-            || self.backslashes[first + 1..last].iter().any(|marks| *marks != 0)
-            || self.backslashes[last] & tail != 0
-    }
-
-    /// Whether any byte is below 0x20.
-    #[inline]
-    #[must_use]
-    pub fn has_control(&self) -> bool {
-        self.has_control
+        others
     }
 }
 
@@ -125,73 +191,40 @@ fn escaped_by(backslash: u64, escaped_next: &mut u64) -> u64 {
     (EVEN ^ (even_sequences << 1)) & follows
 }
 
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2")]
-fn mark_avx2(block: &[u8; 64]) -> Marks {
-    use std::arch::x86_64::{
-        _mm256_cmpeq_epi8, _mm256_min_epu8, _mm256_movemask_epi8, _mm256_set_epi64x, _mm256_set1_epi8,
-    };
-    let (words, _) = block.as_chunks::<8>();
-    let word = |at: usize| i64::from_le_bytes(words[at]);
-    let low = _mm256_set_epi64x(word(3), word(2), word(1), word(0));
-    let high = _mm256_set_epi64x(word(7), word(6), word(5), word(4));
-    let quote = _mm256_set1_epi8(b'"' as i8);
-    let backslash = _mm256_set1_epi8(b'\\' as i8);
-    let control = _mm256_set1_epi8(0x1f);
-    let bits = |low, high| {
-        u64::from(_mm256_movemask_epi8(low) as u32) | u64::from(_mm256_movemask_epi8(high) as u32) << 32
-    };
-    Marks {
-        quote: bits(_mm256_cmpeq_epi8(low, quote), _mm256_cmpeq_epi8(high, quote)),
-        backslash: bits(_mm256_cmpeq_epi8(low, backslash), _mm256_cmpeq_epi8(high, backslash)),
-        control: bits(
-            _mm256_cmpeq_epi8(_mm256_min_epu8(low, control), low),
-            _mm256_cmpeq_epi8(_mm256_min_epu8(high, control), high),
-        ),
-    }
-}
-
-fn mark_portable(block: &[u8; 64]) -> Marks {
-    let mut marks = Marks { quote: 0, backslash: 0, control: 0 };
-    for (bit, byte) in block.iter().enumerate() {
-        marks.quote |= u64::from(*byte == b'"') << bit;
-        marks.backslash |= u64::from(*byte == b'\\') << bit;
-        marks.control |= u64::from(*byte < 0x20) << bit;
-    }
-    marks
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     proptest::proptest! {
         #[test]
-        fn agrees_with_reading_byte_by_byte(text in r#"["\\ab\n]{0,200}"#) {
+        fn agrees_with_reading_byte_by_byte(text in r#"["\\anux\n]{0,300}|(\\[\\nu"x]|["ab\t]){0,160}"#, len in 0..300_usize) {
+            let len = len.min(text.len());
             let bytes = text.as_bytes();
             let mut quotes = Quotes::default();
-            quotes.index(bytes);
+            quotes.index(b"\"\\\"\\\"\\", 6);
+            quotes.index(bytes, len);
             let mut escaped = false;
-            let mut expect = Vec::new();
-            for (at, byte) in bytes.iter().enumerate() {
+            let (mut ends, mut odds) = (Vec::new(), Vec::new());
+            for (at, byte) in bytes[..len].iter().enumerate() {
                 if *byte == b'"' && !escaped {
-                    expect.push(at);
+                    ends.push(at);
+                }
+                if *byte < b' ' || escaped && !SIMPLE.contains(byte) {
+                    odds.push(at);
                 }
                 escaped = *byte == b'\\' && !escaped;
             }
-            let mut got = Vec::new();
-            let mut from = 0;
-            while let Some(at) = quotes.next(from) {
-                got.push(at);
-                from = at + 1;
-            }
-            proptest::prop_assert_eq!(got, expect);
-            proptest::prop_assert_eq!(quotes.has_control(), bytes.contains(&b'\n'));
-            for from in 0..bytes.len() {
-                for to in from..bytes.len() {
-                    let expect = bytes[from..to].contains(&b'\\');
-                    proptest::prop_assert_eq!(quotes.backslash_between(from, to), expect);
-                }
+            for from in 0..=len {
+                let expect = ends.iter().copied().find(|end| *end >= from).map(|at| End {
+                    at,
+                    kind: if bytes[from..at].contains(&b'\\') { Kind::Escaped } else { Kind::Text },
+                    odd: odds.iter().any(|odd| (from..at).contains(odd)),
+                });
+                proptest::prop_assert_eq!(quotes.end(from), expect);
+                let near = expect.filter(|end| end.at < from + BLOCK && !end.odd);
+                proptest::prop_assert_eq!(quotes.near_end(from), near.map(|end| (end.kind, end.at)));
+                let expect = odds.iter().copied().find(|odd| *odd >= from);
+                proptest::prop_assert_eq!(quotes.odd(from), expect);
             }
         }
     }

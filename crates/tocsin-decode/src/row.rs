@@ -7,14 +7,14 @@ use hashbrown::HashMap;
 use tocsin_core::batch::{Event, EventBatch, Notes};
 use tocsin_core::field::FieldId;
 use tocsin_core::limits::RECORD_WEIGHT_MAX;
-use tocsin_core::time::Timestamp;
+use tocsin_core::time::{TimeReader, Timestamp};
 use tocsin_core::value::{Kind, Slot};
 
+use crate::address::is_plain_ipv4;
 use crate::derive::{Derivation, Sent, derive, names_category};
 use crate::names::Names;
 use crate::schemas;
 use crate::taxonomy::{Target, Taxonomy};
-use crate::text::is_plain_ipv4;
 use crate::times::BestTime;
 
 /// Distinct (action, outcome, event id) combinations whose derivation is remembered. Above it the
@@ -60,6 +60,7 @@ pub struct Row {
     generation: u32,
     slots_start: usize,
     time: BestTime,
+    times: TimeReader,
     /// A category named where an action could stand.
     category: Option<(u8, Span)>,
     action: Option<(u8, Span)>,
@@ -140,6 +141,7 @@ impl Row {
             generation: 0,
             slots_start: 0,
             time: BestTime::default(),
+            times: TimeReader::default(),
             category: None,
             action: None,
             outcome: None,
@@ -185,33 +187,42 @@ impl Row {
         for target in targets {
             match *target {
                 Target::Named(id) => batch.slots.push(slot(id, &found)),
-                Target::Alias(id, rank) => self.put_alias(batch, id, rank, &found),
-                Target::Address(id, rank) => self.put_address(batch, id, rank, &found),
-                Target::Time(rank) => self.time.offer(rank, &found),
-                Target::SchemaTime(rank) => self.schema_time.offer(rank, &found),
-                Target::Mark(mark) => self.marks |= schemas::bit_if_held(mark, &found),
-                Target::PairName => self.pair.0 = Some(span(&found)).filter(|_| found.kind == Kind::Text),
-                Target::PairText => self.pair.1 = Some(span(&found)),
-                Target::Pair => self.put_pair(batch, &found),
-                Target::Action(rank) if names_category(found.bytes) => {
-                    keep_best(&mut self.category, rank, &found);
-                }
-                Target::Action(rank) => keep_best(&mut self.action, rank, &found),
-                Target::Request => {
-                    let scalar = matches!(found.kind, Kind::Text | Kind::Escaped | Kind::Number);
-                    self.has_request |= scalar && !found.bytes.is_empty();
-                }
-                Target::Outcome(rank) => {
-                    keep_best(&mut self.outcome, rank, &found);
-                    if is_status_code(found.bytes) {
-                        keep_best(&mut self.status_code, rank, &found);
-                    }
-                }
-                Target::WindowsEventId if is_windows_event_id(found.bytes) => {
-                    self.event_id = Some(span(&found));
-                }
-                Target::WindowsEventId => {}
+                other => self.put_other(batch, other, &found),
             }
+        }
+    }
+
+    /// Out of line: as part of the loop, all it may need would be fetched for every value.
+    #[inline(never)]
+    fn put_other(&mut self, batch: &mut EventBatch, target: Target, found: &Found<'_>) {
+        match target {
+            Target::Named(id) => batch.slots.push(slot(id, found)),
+            Target::Alias(id, rank) => self.put_alias(batch, id, rank, found),
+            Target::Address(id, rank) => self.put_address(batch, id, rank, found),
+            Target::Time(rank) => self.time.offer(rank, found, &mut self.times),
+            Target::SchemaTime(rank) => self.schema_time.offer(rank, found, &mut self.times),
+            Target::Mark(mark) => self.marks |= schemas::bit_if_held(mark, found),
+            Target::PairName => self.pair.0 = Some(span(found)).filter(|_| found.kind == Kind::Text),
+            Target::PairText => self.pair.1 = Some(span(found)),
+            Target::Pair => self.put_pair(batch, found),
+            Target::Action(rank) if names_category(found.bytes) => {
+                keep_best(&mut self.category, rank, found);
+            }
+            Target::Action(rank) => keep_best(&mut self.action, rank, found),
+            Target::Request => {
+                let scalar = matches!(found.kind, Kind::Text | Kind::Escaped | Kind::Number);
+                self.has_request |= scalar && !found.bytes.is_empty();
+            }
+            Target::Outcome(rank) => {
+                keep_best(&mut self.outcome, rank, found);
+                if is_status_code(found.bytes) {
+                    keep_best(&mut self.status_code, rank, found);
+                }
+            }
+            Target::WindowsEventId if is_windows_event_id(found.bytes) => {
+                self.event_id = Some(span(found));
+            }
+            Target::WindowsEventId => {}
         }
     }
 
@@ -312,6 +323,7 @@ impl Row {
         true
     }
 
+    #[inline(never)]
     fn put_alias(&mut self, batch: &mut EventBatch, id: FieldId, rank: u8, found: &Found<'_>) {
         let scalar = !matches!(found.kind, Kind::Null | Kind::NullInList | Kind::Object | Kind::EmptyList);
         if scalar && !found.bytes.is_empty() && self.outranks(batch, id, rank) {
@@ -320,6 +332,7 @@ impl Row {
         }
     }
 
+    #[inline(never)]
     fn put_address(&mut self, batch: &mut EventBatch, id: FieldId, rank: u8, found: &Found<'_>) {
         if matches!(found.bytes, b"" | b"-") || matches!(found.kind, Kind::Null) {
             return;
@@ -330,6 +343,11 @@ impl Row {
             }
             return;
         }
+        self.put_other_address(batch, id, rank, found);
+    }
+
+    #[cold]
+    fn put_other_address(&mut self, batch: &mut EventBatch, id: FieldId, rank: u8, found: &Found<'_>) {
         let text = std::str::from_utf8(found.bytes).unwrap_or_default();
         let is_text = matches!(found.kind, Kind::Text | Kind::Derived);
         let parsed = text.parse::<IpAddr>().ok().filter(|_| is_text);

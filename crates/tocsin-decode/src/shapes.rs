@@ -4,8 +4,11 @@
 //! a tree that is almost always already there. A node knows what its key fills; following a known
 //! edge costs one comparison of bytes, and proves at once that no key occurs twice, because an
 //! edge to a repeated key is never made.
+//!
+//! What is compared is everything between two values, as it was written last: comma, spaces, key
+//! and colon. Nobody's spaces cost anything after the first record.
 
-use hashbrown::HashMap;
+use hashbrown::{Equivalent, HashMap};
 
 use tocsin_core::limits::OBJECT_KEYS_MAX;
 use tocsin_core::value::unescape;
@@ -15,6 +18,10 @@ use crate::taxonomy::{Target, Taxonomy};
 /// Nodes held at most. Above it the tree is emptied and grows anew; only speed is lost.
 const NODES_MAX: usize = 65_536;
 
+/// Bytes compared at once: keys of up to 28 bytes, written without spaces. A longer one is looked up
+/// every time.
+pub const LEAD_BYTES: usize = 32;
+
 /// A node: a key after the keys before it in the same object. 0 is the beginning of a record.
 pub type NodeId = u32;
 
@@ -23,28 +30,64 @@ pub const ROOT: NodeId = 0;
 
 const NONE: NodeId = NodeId::MAX;
 
+/// What is looked at for every key; aligned, so that it spans no more cache lines than it must.
 #[derive(Debug)]
+#[repr(align(64))]
 struct Node {
-    /// The key as written between its quotes; empty for the beginning of an object.
-    key: Box<[u8]>,
-    /// The key and its closing quote as one word, and which bits of it count; both 0 when they
-    /// do not fit.
-    word: u128,
-    mask: u128,
+    /// The keys that last followed it, the latest first.
+    next: [Way; 2],
+    /// What a value under this key fills.
+    wanted: Wanted,
+    /// Beginning of the objects found under this key.
+    inside: NodeId,
+}
+
+/// The way to a key from the one before it, or from the brace.
+#[derive(Clone, Copy, Debug)]
+pub struct Way {
+    /// The bytes from the end of the value before to the value of the key.
+    lead: [u64; LEAD_BYTES / 8],
+    /// Which bits of them count.
+    mask: [u64; LEAD_BYTES / 8],
+    /// How many bytes count.
+    pub len: u32,
+    /// The key.
+    pub to: NodeId,
+    /// What its value fills.
+    pub wanted: Wanted,
+}
+
+/// A way that no text takes: these bytes are not UTF-8.
+const NOWHERE: Way =
+    Way { lead: [u64::MAX; 4], mask: [u64::MAX; 4], len: 0, to: NONE, wanted: Wanted { from: 0, to: 0 } };
+
+/// What a value fills: a range of [`Shapes::targets`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    from: u32,
+    to: u32,
+}
+
+impl Wanted {
+    /// Whether it fills anything.
+    #[inline(always)]
+    #[must_use]
+    pub fn any(self) -> bool {
+        self.from != self.to
+    }
+}
+
+/// What is looked at when something new is met, or something is wrong.
+#[derive(Debug)]
+struct Details {
     /// The key, unescaped.
     name: Box<str>,
     /// How many keys the object has with this one.
     keys: u32,
     /// Path from the outermost object, keys joined by dots.
     path: Box<str>,
-    /// What a value under this key fills.
-    targets: Box<[Target]>,
     /// The key before it in the same object, or itself at the beginning.
     before: NodeId,
-    /// The keys that last followed it.
-    next: [NodeId; 2],
-    /// Beginning of the objects found under this key.
-    inside: NodeId,
 }
 
 /// The tree.
@@ -52,6 +95,8 @@ struct Node {
 pub struct Shapes {
     taxonomy: Taxonomy,
     nodes: Vec<Node>,
+    details: Vec<Details>,
+    targets: Vec<Target>,
     edges: HashMap<(NodeId, Box<[u8]>), NodeId>,
 }
 
@@ -64,11 +109,27 @@ pub enum BadKey {
     TooMany,
 }
 
+/// A key of the map of edges, borrowed.
+#[derive(Hash)]
+struct KeyAfter<'a>(NodeId, &'a [u8]);
+
+impl Equivalent<(NodeId, Box<[u8]>)> for KeyAfter<'_> {
+    fn equivalent(&self, edge: &(NodeId, Box<[u8]>)) -> bool {
+        self.0 == edge.0 && *self.1 == *edge.1
+    }
+}
+
 impl Shapes {
     /// An empty tree that fills the fields of a taxonomy.
     #[must_use]
     pub fn new(taxonomy: Taxonomy) -> Shapes {
-        let mut shapes = Shapes { taxonomy, nodes: Vec::new(), edges: HashMap::new() };
+        let mut shapes = Shapes {
+            taxonomy,
+            nodes: Vec::new(),
+            details: Vec::new(),
+            targets: Vec::new(),
+            edges: HashMap::new(),
+        };
         shapes.forget();
         shapes
     }
@@ -82,26 +143,27 @@ impl Shapes {
 
     fn forget(&mut self) {
         self.nodes.clear();
+        self.details.clear();
+        self.targets.clear();
         self.edges.clear();
         self.begin_object(Box::default());
     }
 
-    /// Whether the text goes on with a key that usually follows, up to and with its closing quote.
-    #[inline]
+    /// The way that was taken last from a node.
+    #[inline(always)]
     #[must_use]
-    pub fn predict(&self, at: NodeId, text: &[u8]) -> Option<(NodeId, usize)> {
-        let ahead = text.first_chunk::<16>().map(|ahead| u128::from_le_bytes(*ahead));
-        for next in self.nodes[at as usize].next {
-            let node = self.nodes.get(next as usize)?;
-            let same = match ahead {
-                Some(ahead) if node.mask != 0 => ahead & node.mask == node.word,
-                _ => text.starts_with(&node.key) && text.get(node.key.len()) == Some(&b'"'),
-            };
-            if same {
-                return Some((next, node.key.len()));
-            }
+    pub fn usual(&self, at: NodeId) -> &Way {
+        &self.nodes[at as usize].next[0]
+    }
+
+    /// The way that was taken before that, if a text takes it; it becomes the usual one.
+    pub fn other(&mut self, at: NodeId, text: &[u8; LEAD_BYTES]) -> Option<Way> {
+        let next = &mut self.nodes[at as usize].next;
+        if !next[1].begins(text) {
+            return None;
         }
-        None
+        next.swap(0, 1);
+        Some(next[0])
     }
 
     /// The node of a key that was not predicted, made if it is new.
@@ -109,37 +171,54 @@ impl Shapes {
     /// # Errors
     /// [`BadKey`] when the object has this key already, or too many.
     pub fn follow(&mut self, at: NodeId, key: &[u8]) -> Result<NodeId, BadKey> {
-        let edge = (at, Box::from(key));
-        let node = match self.edges.get(&edge) {
-            Some(node) => *node,
-            None => {
-                let node = self.make_key(at, key)?;
-                self.edges.insert(edge, node);
-                node
-            }
-        };
-        let next = &mut self.nodes[at as usize].next;
-        *next = [node, next[0]];
+        if let Some(node) = self.edges.get(&KeyAfter(at, key)) {
+            return Ok(*node);
+        }
+        let node = self.make_key(at, key)?;
+        self.edges.insert((at, key.into()), node);
         Ok(node)
     }
 
-    /// What a value under this key fills.
-    #[inline]
+    /// Remembers how a key was written after a node: everything from the value before, or the
+    /// brace, to the value of the key. Only what is short enough is remembered.
+    pub fn remember(&mut self, at: NodeId, to: NodeId, lead: &[u8]) {
+        if lead.len() <= LEAD_BYTES {
+            let way = Way::new(lead, to, self.wanted(to));
+            let next = &mut self.nodes[at as usize].next;
+            *next = if next[0].to == to { [way, next[1]] } else { [way, next[0]] };
+        }
+    }
+
+    /// What a value under a key fills.
+    #[inline(always)]
     #[must_use]
-    pub fn targets(&self, node: NodeId) -> &[Target] {
-        &self.nodes[node as usize].targets
+    pub fn wanted(&self, node: NodeId) -> Wanted {
+        self.nodes[node as usize].wanted
+    }
+
+    /// The same, one by one.
+    #[inline(always)]
+    #[must_use]
+    pub fn targets(&self, wanted: Wanted) -> &[Target] {
+        &self.targets[wanted.from as usize..wanted.to as usize]
+    }
+
+    /// Whether a node is the beginning of an object.
+    #[must_use]
+    pub fn is_beginning(&self, node: NodeId) -> bool {
+        self.details[node as usize].before == node
     }
 
     /// The path of a node.
     #[must_use]
     pub fn path(&self, node: NodeId) -> &str {
-        &self.nodes[node as usize].path
+        &self.details[node as usize].path
     }
 
     /// Beginning of an object found under this key.
     pub fn inside(&mut self, node: NodeId) -> NodeId {
         if self.nodes[node as usize].inside == NONE {
-            let path = self.nodes[node as usize].path.clone();
+            let path = self.details[node as usize].path.clone();
             self.nodes[node as usize].inside = self.begin_object(path);
         }
         self.nodes[node as usize].inside
@@ -147,62 +226,61 @@ impl Shapes {
 
     fn begin_object(&mut self, path: Box<str>) -> NodeId {
         let id = self.nodes.len() as NodeId;
-        self.nodes.push(Node {
-            key: Box::default(),
-            word: 0,
-            mask: 0,
-            name: Box::default(),
-            keys: 0,
-            path,
-            targets: Box::default(),
-            before: id,
-            next: [NONE; 2],
-            inside: NONE,
-        });
-        id
+        self.add(Details { name: Box::default(), keys: 0, path, before: id }, &[])
     }
 
     fn make_key(&mut self, at: NodeId, key: &[u8]) -> Result<NodeId, BadKey> {
-        let keys = self.nodes[at as usize].keys + 1;
+        let keys = self.details[at as usize].keys + 1;
         if keys > OBJECT_KEYS_MAX {
             return Err(BadKey::TooMany);
         }
         let name = unescape(std::str::from_utf8(key).unwrap_or_default());
         let mut beginning = at;
-        while self.nodes[beginning as usize].before != beginning {
-            if *self.nodes[beginning as usize].name == *name {
+        while self.details[beginning as usize].before != beginning {
+            if *self.details[beginning as usize].name == *name {
                 return Err(BadKey::Duplicate);
             }
-            beginning = self.nodes[beginning as usize].before;
+            beginning = self.details[beginning as usize].before;
         }
-        let outer = &*self.nodes[beginning as usize].path;
+        let outer = &*self.details[beginning as usize].path;
         let path = if outer.is_empty() { name.to_string() } else { format!("{outer}.{name}") };
-        let targets = self.taxonomy.targets(&path).into_boxed_slice();
-        let id = self.nodes.len() as NodeId;
-        let (word, mask) = as_word(key);
-        self.nodes.push(Node {
-            key: key.into(),
-            word,
-            mask,
-            name: name.as_ref().into(),
-            keys,
-            path: path.into(),
-            targets,
-            before: at,
-            next: [NONE; 2],
-            inside: NONE,
-        });
-        Ok(id)
+        let targets = self.taxonomy.targets(&path);
+        let name = name.as_ref().into();
+        let details = Details { name, keys, path: path.into(), before: at };
+        Ok(self.add(details, &targets))
+    }
+
+    fn add(&mut self, details: Details, targets: &[Target]) -> NodeId {
+        let from = self.targets.len() as u32;
+        self.targets.extend_from_slice(targets);
+        let wanted = Wanted { from, to: self.targets.len() as u32 };
+        self.nodes.push(Node { next: [NOWHERE; 2], wanted, inside: NONE });
+        self.details.push(details);
+        self.nodes.len() as NodeId - 1
     }
 }
 
-/// A key with its closing quote as the low bytes of a word, and the mask of those bytes.
-fn as_word(key: &[u8]) -> (u128, u128) {
-    if key.len() >= 16 {
-        return (0, 0);
+impl Way {
+    fn new(written: &[u8], to: NodeId, wanted: Wanted) -> Way {
+        let mut lead = [0; LEAD_BYTES];
+        let mut mask = [0; LEAD_BYTES];
+        lead[..written.len()].copy_from_slice(written);
+        mask[..written.len()].fill(0xff);
+        Way { lead: words(&lead), mask: words(&mask), len: written.len() as u32, to, wanted }
     }
-    let mut bytes = [0; 16];
-    bytes[..key.len()].copy_from_slice(key);
-    bytes[key.len()] = b'"';
-    (u128::from_le_bytes(bytes), u128::MAX >> ((15 - key.len()) * 8))
+
+    /// Whether a text begins so.
+    #[inline(always)]
+    #[must_use]
+    pub fn begins(&self, text: &[u8; LEAD_BYTES]) -> bool {
+        let text = words(text);
+        let differ = |at: usize| (text[at] ^ self.lead[at]) & self.mask[at];
+        differ(0) | differ(1) | differ(2) | differ(3) == 0
+    }
+}
+
+#[inline(always)]
+fn words(bytes: &[u8; LEAD_BYTES]) -> [u64; LEAD_BYTES / 8] {
+    let (words, _) = bytes.as_chunks::<8>();
+    std::array::from_fn(|at| u64::from_le_bytes(words[at]))
 }

@@ -8,7 +8,6 @@ use tocsin_core::time::{Civil, Timestamp};
 use tocsin_core::value::Kind;
 
 use crate::format::Record;
-use crate::formats::json::bad_escape;
 use crate::row::{Found, Row};
 use crate::taxonomy::{Target, Taxonomy};
 
@@ -277,6 +276,26 @@ pub fn latest_year(civil: Civil, limit: Timestamp) -> Option<Timestamp> {
     (0..=YEARS_BACK_MAX)
         .filter_map(|back| Timestamp::from_civil(Civil { year: year - back, ..civil }))
         .find(|time| *time <= limit)
+}
+
+/// Offset of the first escape that JSON does not know.
+fn bad_escape(text: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    while let Some(found) = memchr::memchr(b'\\', &text[at..]) {
+        let backslash = at + found;
+        match text.get(backslash + 1) {
+            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => at = backslash + 2,
+            Some(b'u') => {
+                let hex = text.get(backslash + 2..backslash + 6);
+                if !hex.is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit)) {
+                    return Some(backslash);
+                }
+                at = backslash + 6;
+            }
+            _ => return Some(backslash),
+        }
+    }
+    None
 }
 
 #[cfg(test)]

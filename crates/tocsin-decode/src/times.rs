@@ -1,7 +1,7 @@
 //! The time of an event under construction.
 
 use tocsin_core::batch::Notes;
-use tocsin_core::time::Timestamp;
+use tocsin_core::time::{TimeReader, Timestamp};
 use tocsin_core::value::Kind;
 
 use crate::row::Found;
@@ -24,12 +24,12 @@ impl BestTime {
     }
 
     /// Takes a value that should be a time, unless one of its rank or better was readable.
-    pub fn offer(&mut self, rank: u8, found: &Found<'_>) {
+    pub fn offer(&mut self, rank: u8, found: &Found<'_>, times: &mut TimeReader) {
         if self.0.is_some_and(|(best, time)| best <= rank && time.is_some()) {
             return;
         }
         let parsed = match found.kind {
-            Kind::Text => Timestamp::parse(found.bytes).or_else(|| epoch(found.bytes)),
+            Kind::Text => times.parse(found.bytes).or_else(|| epoch(found.bytes)),
             Kind::Number => epoch(found.bytes),
             Kind::Null => return,
             _ => None,

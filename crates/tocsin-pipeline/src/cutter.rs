@@ -27,8 +27,10 @@ pub struct Cutter {
     reference: Option<Timestamp>,
     framing: Option<Framing>,
     json: JsonCutter,
-    /// Bytes read and not yet part of a batch.
+    /// Bytes read and not yet part of a batch; of these, `filled` from the beginning. What is behind
+    /// them is left over, so that nothing is cleared to be written over.
     pending: Vec<u8>,
+    filled: usize,
     /// Offset of the first pending byte in the input.
     offset: u64,
     next_record: u64,
@@ -53,6 +55,7 @@ impl Cutter {
             framing,
             json: JsonCutter::default(),
             pending: Vec::new(),
+            filled: 0,
             offset: 0,
             next_record: 0,
             ended: false,
@@ -82,8 +85,7 @@ impl Cutter {
     }
 
     /// Gives the cutter a buffer nobody needs any more.
-    pub fn recycle(&mut self, mut buffer: Vec<u8>) {
-        buffer.clear();
+    pub fn recycle(&mut self, buffer: Vec<u8>) {
         self.spare = buffer;
     }
 
@@ -98,16 +100,16 @@ impl Cutter {
                 self.ended = true;
             }
             if self.framing.is_none()
-                && let Some(what) = unusable::what(&self.pending)
+                && let Some(what) = unusable::what(&self.pending[..self.filled])
             {
-                self.pending.clear();
+                self.filled = 0;
                 self.ended = true;
                 return Err(io::Error::other(what));
             }
             if let Some(batch) = self.cut() {
                 return Ok(Some(batch));
             }
-            if self.ended && self.pending.is_empty() {
+            if self.ended && self.filled == 0 {
                 return self.end();
             }
         }
@@ -125,20 +127,26 @@ impl Cutter {
 
     /// Reads until a batch's worth is pending or the input ends.
     fn fill(&mut self) -> io::Result<()> {
-        let had = self.pending.len();
-        while !self.ended && self.pending.len() < had.max(BATCH_BYTES) + usize::from(had >= BATCH_BYTES) {
-            let len = self.pending.len();
-            self.pending.resize(len + READ_BYTES, 0);
-            let outcome = self.source.read(&mut self.pending[len..]);
-            self.pending.truncate(len + outcome.as_ref().map_or(0, |n| *n));
+        let had = self.filled;
+        while !self.ended && self.filled < had.max(BATCH_BYTES) + usize::from(had >= BATCH_BYTES) {
+            let end = self.filled + READ_BYTES;
+            if self.pending.len() < end {
+                self.pending.resize(end, 0);
+            }
+            let outcome = self.source.read(&mut self.pending[self.filled..end]);
+            self.filled += outcome.as_ref().map_or(0, |n| *n);
             match outcome {
                 Ok(0) => self.ended = true,
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
-            if self.offset == 0 && self.framing.is_none() && self.pending.starts_with(BYTE_ORDER_MARK) {
+            if self.offset == 0
+                && self.framing.is_none()
+                && self.pending[..self.filled].starts_with(BYTE_ORDER_MARK)
+            {
                 self.pending.drain(..BYTE_ORDER_MARK.len());
+                self.filled -= BYTE_ORDER_MARK.len();
                 self.offset = BYTE_ORDER_MARK.len() as u64;
             }
         }
@@ -147,39 +155,44 @@ impl Cutter {
 
     /// Cuts the whole records out of what is pending; `None` if there is none yet.
     fn cut(&mut self) -> Option<RawBatch> {
-        let pending = &self.pending;
+        let pending = &self.pending[..self.filled];
         let framing = *self.framing.get_or_insert_with(|| Framing::recognise(pending));
         let mut records = Vec::with_capacity(pending.len() / 128);
         let mut rest = match framing {
-            Framing::Lines => cut_lines(&self.pending, 0, &mut records),
-            Framing::JsonStream => self.json.cut(&self.pending, 0, &mut records),
+            Framing::Lines => cut_lines(pending, 0, &mut records),
+            Framing::JsonStream => self.json.cut(pending, 0, &mut records),
         };
         if self.skipping && !records.is_empty() {
             // The first record is the tail of one that was too long.
             records.remove(0);
             self.skipping = false;
         }
-        let unended = self.pending.len() - rest;
+        let unended = pending.len() - rest;
         if self.ended && unended > 0 {
             // Where the source gave out the last record is cut off, and its end might mislead.
-            let last = line(&self.pending, rest, self.pending.len());
+            let last = line(pending, rest, pending.len());
             if !self.skipping && last.len > 0 && self.failed.is_none() {
                 records.push(last);
             }
-            rest = self.pending.len();
+            rest = pending.len();
         } else if self.skipping || unended > RECORD_BYTES_MAX {
             if !self.skipping {
-                records.push(line(&self.pending, rest, self.pending.len()));
+                records.push(line(pending, rest, pending.len()));
             }
             self.skipping = true;
             self.json.let_go();
-            rest = self.pending.len();
+            rest = pending.len();
         }
         if rest == 0 {
             return None;
         }
-        let mut tail = std::mem::take(&mut self.spare);
-        tail.extend_from_slice(&self.pending[rest..]);
+        let tail = &pending[rest..];
+        let mut next = std::mem::take(&mut self.spare);
+        if next.len() < tail.len() {
+            next.resize(tail.len(), 0);
+        }
+        next[..tail.len()].copy_from_slice(tail);
+        self.filled = tail.len();
         self.pending.truncate(rest);
         let batch = RawBatch {
             source: SourceId::default(),
@@ -190,7 +203,7 @@ impl Cutter {
             backfill: false,
             reference: self.reference,
             first_record: self.next_record,
-            bytes: std::mem::replace(&mut self.pending, tail),
+            bytes: std::mem::replace(&mut self.pending, next),
             records,
         };
         self.offset += rest as u64;

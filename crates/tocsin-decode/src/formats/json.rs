@@ -7,11 +7,12 @@ use tocsin_core::batch::{EventBatch, Reason};
 use tocsin_core::limits::JSON_DEPTH_MAX;
 use tocsin_core::value::Kind;
 
+use crate::blocks::{self, BLOCK, Marks, Task};
 use crate::format::{Format, FormatContext, Record, Refusal};
 use crate::quotes::Quotes;
 use crate::registry::FormatEntry;
 use crate::row::{Found, Row};
-use crate::shapes::{BadKey, NodeId, ROOT, Shapes};
+use crate::shapes::{BadKey, NodeId, ROOT, Shapes, Wanted, Way};
 
 /// The registration of this format.
 pub const ENTRY: FormatEntry = FormatEntry {
@@ -38,35 +39,28 @@ impl Json {
 
 impl Format for Json {
     fn read(&mut self, record: Record<'_>, row: &mut Row, batch: &mut EventBatch) -> Result<(), Refusal> {
-        self.quotes.index(record.text());
+        let (text, beyond) = (record.text(), &record.bytes[record.start..]);
+        self.quotes.index(beyond, text.len());
         self.shapes.make_room();
-        let mut walk = Walk {
-            text: record.text(),
-            at: 0,
-            start: record.start,
-            quotes: &self.quotes,
-            shapes: &mut self.shapes,
-            row,
-            batch,
-        };
-        walk.skip_space();
-        if walk.peek() != Some(b'{') {
-            return Err(walk.not_an_object());
+        let (quotes, shapes) = (&self.quotes, &mut self.shapes);
+        let mut walk = Walk { text, beyond, start: record.start, quotes, shapes, row, batch };
+        let begin = walk.skip_space(0);
+        if walk.peek(begin) != Some(b'{') {
+            return Err(walk.not_an_object(begin));
         }
-        walk.object(ROOT, 1)?;
-        walk.skip_space();
-        if walk.at < walk.text.len() {
-            return Err(walk.malformed());
-        }
-        Ok(())
+        let end = walk.object(begin, ROOT, 1)?;
+        let end = walk.skip_space(end);
+        if end < text.len() { Err(walk.malformed(end)) } else { Ok(()) }
     }
 }
 
+/// What the walk over a record needs. Where it is goes from hand to hand: the methods that read
+/// take the offset they begin at, and return the one they end at.
 struct Walk<'a, 'b> {
     /// The record.
     text: &'a [u8],
-    /// Where the walk is.
-    at: usize,
+    /// The record and everything behind it in the batch, so that a look ahead need not end with it.
+    beyond: &'a [u8],
     /// Offset of the record in the batch's bytes.
     start: usize,
     quotes: &'a Quotes,
@@ -75,235 +69,283 @@ struct Walk<'a, 'b> {
     batch: &'b mut EventBatch,
 }
 
+/// The walk over the members of an object, for which wide instructions pay.
+struct Members<'w, 'a, 'b> {
+    walk: &'w mut Walk<'a, 'b>,
+    at: usize,
+    beginning: NodeId,
+    depth: usize,
+}
+
+impl Task for Members<'_, '_, '_> {
+    type Answer = Result<usize, Refusal>;
+
+    #[inline(always)]
+    fn run(
+        self,
+        _: impl Fn(&[u8; BLOCK]) -> Marks,
+        _: impl Fn(&[u8; BLOCK], u8) -> u64,
+    ) -> Result<usize, Refusal> {
+        self.walk.members(self.at, self.beginning, self.depth)
+    }
+}
+
+/// What follows a brace or a value in an object.
+enum Next {
+    /// A key; its value is at this offset.
+    Key(NodeId, usize),
+    /// The end of the object, at this offset.
+    End(usize),
+}
+
 impl Walk<'_, '_> {
-    /// Walks an object whose opening brace is next.
-    fn object(&mut self, beginning: NodeId, depth: usize) -> Result<(), Refusal> {
+    /// Walks an object from its opening brace.
+    fn object(&mut self, brace: usize, beginning: NodeId, depth: usize) -> Result<usize, Refusal> {
         if depth > JSON_DEPTH_MAX {
-            return Err(Refusal::new(Reason::TooDeep, self.at));
+            return Err(Refusal::new(Reason::TooDeep, brace));
         }
-        self.at += 1;
-        self.skip_space();
-        if self.peek() == Some(b'}') {
-            self.at += 1;
-            return Ok(());
-        }
-        let mut node = beginning;
+        blocks::run(Members { walk: self, at: brace + 1, beginning, depth })
+    }
+
+    /// Walks what is in an object up to its closing brace.
+    #[inline(always)]
+    fn members(&mut self, from: usize, beginning: NodeId, depth: usize) -> Result<usize, Refusal> {
+        let (mut node, mut at) = (beginning, from);
         loop {
-            node = self.key(node)?;
-            self.expect(b':')?;
-            self.value(node, depth)?;
-            self.skip_space();
-            match self.peek() {
-                Some(b',') => {
-                    self.at += 1;
-                    self.skip_space();
+            let (wanted, first);
+            if let Some((way, byte)) = self.usual_key(node, at) {
+                (node, at, wanted, first) = (way.to, at + way.len as usize, way.wanted, Some(byte));
+            } else {
+                if self.peek(at) == Some(b'}') && node != beginning {
+                    return Ok(at + 1);
                 }
-                Some(b'}') => {
-                    self.at += 1;
-                    return Ok(());
+                match self.find_key(node, at)? {
+                    Next::Key(key, value) => (node, at) = (key, value),
+                    Next::End(end) => return Ok(end),
                 }
-                _ => return Err(self.malformed_at(node)),
+                (wanted, first) = (self.shapes.wanted(node), self.peek(at));
             }
+            if first == Some(b'"') {
+                if let Some((kind, end)) = self.quotes.near_end(at + 1) {
+                    self.put(wanted, kind, at + 1, end);
+                    at = end + 1;
+                    continue;
+                }
+            } else if let Some((kind, end)) = self.short_scalar(at) {
+                self.put(wanted, kind, at, end);
+                at = end;
+                continue;
+            }
+            at = self.value(node, at, depth)?;
         }
     }
 
-    /// Reads a key, its opening quote next.
+    /// The key that was here last time, if it is here again, and the first byte of its value.
     #[inline(always)]
-    fn key(&mut self, before: NodeId) -> Result<NodeId, Refusal> {
-        if self.peek() != Some(b'"') {
-            return Err(self.malformed());
+    fn usual_key(&self, before: NodeId, at: usize) -> Option<(&Way, u8)> {
+        let ahead = self.beyond.get(at..)?.first_chunk()?;
+        let way = self.shapes.usual(before);
+        let first = *self.text.get(at + way.len as usize)?;
+        way.begins(ahead).then_some((way, first))
+    }
+
+    /// Finds what follows where the usual key does not.
+    fn find_key(&mut self, before: NodeId, from: usize) -> Result<Next, Refusal> {
+        let first = self.shapes.is_beginning(before);
+        let mut at = self.skip_space(from);
+        if self.peek(at) == Some(b'}') {
+            return Ok(Next::End(at + 1));
         }
-        if let Some((node, len)) = self.shapes.predict(before, &self.text[self.at + 1..]) {
-            self.at += len + 2;
-            return Ok(node);
+        let ahead = self.text[from..].first_chunk();
+        if let Some(way) = ahead.and_then(|ahead| self.shapes.other(before, ahead)) {
+            return Ok(Next::Key(way.to, from + way.len as usize));
         }
-        let start = self.at;
-        let (from, to, _) = self.string(before)?;
-        self.shapes.follow(before, &self.text[from..to]).map_err(|bad| Refusal {
+        if !first {
+            if self.peek(at) != Some(b',') {
+                return Err(self.malformed_in(before, at));
+            }
+            at = self.skip_space(at + 1);
+        }
+        if self.peek(at) != Some(b'"') {
+            return Err(self.malformed(at));
+        }
+        let (end, _) = self.string(before, at + 1)?;
+        let key = &self.text[at + 1..end];
+        let node = self.shapes.follow(before, key).map_err(|bad| Refusal {
             reason: match bad {
                 BadKey::Duplicate => Reason::DuplicateKey,
                 BadKey::TooMany => Reason::TooManyKeys,
             },
-            at: start,
-            field: std::str::from_utf8(&self.text[from..to]).ok().map(Into::into),
-        })
+            at,
+            field: std::str::from_utf8(key).ok().map(Into::into),
+        })?;
+        at = self.skip_space(end + 1);
+        if self.peek(at) != Some(b':') {
+            return Err(self.malformed(at));
+        }
+        at = self.skip_space(at + 1);
+        self.shapes.remember(before, node, &self.text[from..at]);
+        Ok(Next::Key(node, at))
     }
 
-    #[inline(always)]
-    fn value(&mut self, node: NodeId, depth: usize) -> Result<(), Refusal> {
-        self.skip_space();
-        match self.peek() {
+    /// Walks any value.
+    #[inline(never)]
+    fn value(&mut self, node: NodeId, from: usize, depth: usize) -> Result<usize, Refusal> {
+        let wanted = self.shapes.wanted(node);
+        let at = self.skip_space(from);
+        match self.peek(at) {
             Some(b'"') => {
-                let (from, to, kind) = self.string(node)?;
-                self.put(node, kind, from, to);
-                Ok(())
+                let (end, kind) = self.string(node, at + 1)?;
+                self.put(wanted, kind, at + 1, end);
+                Ok(end + 1)
             }
             Some(b'{') => {
-                let from = self.at;
                 let inside = self.shapes.inside(node);
-                self.object(inside, depth + 1)?;
-                self.put(node, Kind::Object, from, self.at);
-                Ok(())
+                let end = self.object(at, inside, depth + 1)?;
+                self.put(wanted, Kind::Object, at, end);
+                Ok(end)
             }
-            Some(b'[') => self.array(node, depth + 1),
+            Some(b'[') => self.array(node, at, depth + 1),
             Some(b'-' | b'0'..=b'9') => {
-                let from = self.at;
-                self.number(node)?;
-                self.put(node, Kind::Number, from, self.at);
-                Ok(())
+                let end = self.number(node, at)?;
+                self.put(wanted, Kind::Number, at, end);
+                Ok(end)
             }
-            Some(b't') => self.literal(node, b"true", Kind::True),
-            Some(b'f') => self.literal(node, b"false", Kind::False),
-            Some(b'n') => self.literal(node, b"null", Kind::Null),
-            _ => Err(self.malformed_at(node)),
+            Some(b't') => self.literal(node, at, b"true", Kind::True),
+            Some(b'f') => self.literal(node, at, b"false", Kind::False),
+            Some(b'n') => self.literal(node, at, b"null", Kind::Null),
+            _ => Err(self.malformed_in(node, at)),
         }
     }
 
-    /// Walks an array; its members are values of the same field.
-    fn array(&mut self, node: NodeId, depth: usize) -> Result<(), Refusal> {
+    /// Walks an array from its bracket; its members are values of the same field.
+    fn array(&mut self, node: NodeId, bracket: usize, depth: usize) -> Result<usize, Refusal> {
         if depth > JSON_DEPTH_MAX {
-            return Err(Refusal::new(Reason::TooDeep, self.at));
+            return Err(Refusal::new(Reason::TooDeep, bracket));
         }
-        let from = self.at;
-        self.at += 1;
-        self.skip_space();
-        if self.peek() == Some(b']') {
-            self.at += 1;
-            self.put(node, Kind::EmptyList, from, self.at);
-            return Ok(());
+        let mut at = self.skip_space(bracket + 1);
+        if self.peek(at) == Some(b']') {
+            self.put(self.shapes.wanted(node), Kind::EmptyList, bracket, at + 1);
+            return Ok(at + 1);
         }
         loop {
-            if self.text[self.at..].starts_with(b"null") {
-                self.literal(node, b"null", Kind::NullInList)?;
+            at = if self.text[at..].starts_with(b"null") {
+                self.literal(node, at, b"null", Kind::NullInList)?
             } else {
-                self.value(node, depth)?;
-            }
-            self.skip_space();
-            match self.peek() {
-                Some(b',') => {
-                    self.at += 1;
-                    self.skip_space();
-                }
-                Some(b']') => {
-                    self.at += 1;
-                    return Ok(());
-                }
-                _ => return Err(self.malformed_at(node)),
+                self.value(node, at, depth)?
+            };
+            at = self.skip_space(at);
+            match self.peek(at) {
+                Some(b',') => at = self.skip_space(at + 1),
+                Some(b']') => return Ok(at + 1),
+                _ => return Err(self.malformed_in(node, at)),
             }
         }
     }
 
-    /// Reads a string, its opening quote next: the range between its quotes.
-    #[inline(always)]
-    fn string(&mut self, node: NodeId) -> Result<(usize, usize, Kind), Refusal> {
-        let from = self.at + 1;
-        let Some(to) = self.quotes.next(from) else {
+    /// Reads a string from behind its opening quote; returns where its closing quote is.
+    fn string(&self, node: NodeId, from: usize) -> Result<(usize, Kind), Refusal> {
+        let Some(end) = self.quotes.end(from) else {
             return Err(self.refusal(Reason::Truncated, self.text.len(), node));
         };
-        self.at = to + 1;
-        if self.quotes.has_control()
-            && let Some(bad) = self.text[from..to].iter().position(|byte| *byte < 0x20)
-        {
-            return Err(self.refusal(Reason::ControlCharacter, from + bad, node));
+        if end.odd {
+            self.check_odd(node, from, end.at)?;
         }
-        if !self.quotes.backslash_between(from, to) {
-            return Ok((from, to, Kind::Text));
-        }
-        match bad_escape(&self.text[from..to]) {
-            Some(bad) => Err(self.refusal(Reason::MalformedJson, from + bad, node)),
-            None => Ok((from, to, Kind::Escaped)),
-        }
+        Ok((end.at, end.kind))
     }
 
-    fn number(&mut self, node: NodeId) -> Result<(), Refusal> {
-        if self.peek() == Some(b'-') {
-            self.at += 1;
-        }
-        let whole = self.digits();
-        let leading_zero = whole > 1 && self.text[self.at - whole] == b'0';
-        let mut well_formed = whole > 0 && !leading_zero;
-        if self.peek() == Some(b'.') {
-            self.at += 1;
-            well_formed &= self.digits() > 0;
-        }
-        if matches!(self.peek(), Some(b'e' | b'E')) {
-            self.at += 1;
-            if matches!(self.peek(), Some(b'+' | b'-')) {
-                self.at += 1;
+    /// Looks at everything odd in a string.
+    fn check_odd(&self, node: NodeId, from: usize, to: usize) -> Result<(), Refusal> {
+        let mut bad_escape = None;
+        let mut from = from;
+        while let Some(odd) = self.quotes.odd(from).filter(|odd| *odd < to) {
+            if self.text[odd] < b' ' {
+                return Err(self.refusal(Reason::ControlCharacter, odd, node));
             }
-            well_formed &= self.digits() > 0;
+            let hex = self.text.get(odd + 1..odd + 5);
+            let good = self.text[odd] == b'u' && hex.is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit));
+            if !good {
+                bad_escape.get_or_insert(odd - 1);
+            }
+            from = odd + 1;
         }
-        if well_formed { Ok(()) } else { Err(self.malformed_at(node)) }
+        match bad_escape {
+            Some(bad) => Err(self.refusal(Reason::MalformedJson, bad, node)),
+            None => Ok(()),
+        }
     }
 
-    fn digits(&mut self) -> usize {
-        let start = self.at;
-        while matches!(self.peek(), Some(b'0'..=b'9')) {
-            self.at += 1;
-        }
-        self.at - start
+    /// A number of a few digits or a word, with nothing unusual about it: what it is, and its end.
+    #[inline(always)]
+    fn short_scalar(&self, at: usize) -> Option<(Kind, usize)> {
+        let ahead = u64::from_le_bytes(*self.beyond.get(at..)?.first_chunk()?);
+        let (kind, len) = short_scalar(ahead)?;
+        (at + len < self.text.len()).then_some((kind, at + len))
     }
 
-    fn literal(&mut self, node: NodeId, word: &[u8], kind: Kind) -> Result<(), Refusal> {
-        if !self.text[self.at..].starts_with(word) {
-            return Err(self.malformed_at(node));
+    fn number(&self, node: NodeId, from: usize) -> Result<usize, Refusal> {
+        let mut at = from + usize::from(self.peek(from) == Some(b'-'));
+        let whole = self.digits(at);
+        let leading_zero = whole > 1 && self.text[at] == b'0';
+        let mut well_formed = whole > 0 && !leading_zero;
+        at += whole;
+        if self.peek(at) == Some(b'.') {
+            let fraction = self.digits(at + 1);
+            well_formed &= fraction > 0;
+            at += 1 + fraction;
         }
-        let from = self.at;
-        self.at += word.len();
-        self.put(node, kind, from, self.at);
-        Ok(())
+        if matches!(self.peek(at), Some(b'e' | b'E')) {
+            at += 1 + usize::from(matches!(self.peek(at + 1), Some(b'+' | b'-')));
+            let exponent = self.digits(at);
+            well_formed &= exponent > 0;
+            at += exponent;
+        }
+        if well_formed { Ok(at) } else { Err(self.malformed_in(node, at)) }
+    }
+
+    fn digits(&self, from: usize) -> usize {
+        self.text[from..].iter().take_while(|byte| byte.is_ascii_digit()).count()
+    }
+
+    fn literal(&mut self, node: NodeId, from: usize, word: &[u8], kind: Kind) -> Result<usize, Refusal> {
+        if !self.text[from..].starts_with(word) {
+            return Err(self.malformed_in(node, from));
+        }
+        self.put(self.shapes.wanted(node), kind, from, from + word.len());
+        Ok(from + word.len())
     }
 
     #[inline(always)]
-    fn put(&mut self, node: NodeId, kind: Kind, from: usize, to: usize) {
-        let targets = self.shapes.targets(node);
-        if !targets.is_empty() {
+    fn put(&mut self, wanted: Wanted, kind: Kind, from: usize, to: usize) {
+        if wanted.any() {
             let start = (self.start + from) as u32;
-            self.row.put(self.batch, targets, Found { kind, start, bytes: &self.text[from..to] });
+            let found = Found { kind, start, bytes: &self.text[from..to] };
+            self.row.put(self.batch, self.shapes.targets(wanted), found);
         }
     }
 
     #[inline(always)]
-    fn peek(&self) -> Option<u8> {
-        self.text.get(self.at).copied()
+    fn peek(&self, at: usize) -> Option<u8> {
+        self.text.get(at).copied()
     }
 
-    /// Most senders write no space at all: one comparison then.
-    #[inline(always)]
-    fn skip_space(&mut self) {
-        if self.peek().is_some_and(|byte| byte <= b' ') {
-            self.skip_some_space();
+    fn skip_space(&self, from: usize) -> usize {
+        let mut at = from;
+        while matches!(self.peek(at), Some(b' ' | b'\t' | b'\n' | b'\r')) {
+            at += 1;
         }
+        at
     }
 
     #[cold]
-    fn skip_some_space(&mut self) {
-        while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
-            self.at += 1;
-        }
-    }
-
-    #[inline]
-    fn expect(&mut self, byte: u8) -> Result<(), Refusal> {
-        self.skip_space();
-        if self.peek() == Some(byte) {
-            self.at += 1;
-            Ok(())
-        } else {
-            Err(self.malformed())
-        }
+    fn malformed(&self, at: usize) -> Refusal {
+        let ended = at >= self.text.len();
+        Refusal::new(if ended { Reason::Truncated } else { Reason::MalformedJson }, at)
     }
 
     #[cold]
-    fn malformed(&self) -> Refusal {
-        let ended = self.at >= self.text.len();
-        Refusal::new(if ended { Reason::Truncated } else { Reason::MalformedJson }, self.at)
-    }
-
-    #[cold]
-    fn malformed_at(&self, node: NodeId) -> Refusal {
-        let refusal = self.malformed();
-        self.refusal(refusal.reason, refusal.at, node)
+    fn malformed_in(&self, node: NodeId, at: usize) -> Refusal {
+        self.refusal(self.malformed(at).reason, at, node)
     }
 
     #[cold]
@@ -313,28 +355,44 @@ impl Walk<'_, '_> {
     }
 
     #[cold]
-    fn not_an_object(&self) -> Refusal {
-        let json = matches!(self.peek(), Some(b'[' | b'"' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n'));
-        Refusal::new(if json { Reason::NotAnObject } else { Reason::MalformedJson }, self.at)
+    fn not_an_object(&self, at: usize) -> Refusal {
+        let json = matches!(self.peek(at), Some(b'[' | b'"' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n'));
+        Refusal::new(if json { Reason::NotAnObject } else { Reason::MalformedJson }, at)
     }
 }
 
-/// Offset of the first escape that JSON does not know.
-pub(crate) fn bad_escape(text: &[u8]) -> Option<usize> {
-    let mut at = 0;
-    while let Some(found) = memchr::memchr(b'\\', &text[at..]) {
-        let backslash = at + found;
-        match text.get(backslash + 1) {
-            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => at = backslash + 2,
-            Some(b'u') => {
-                let hex = text.get(backslash + 2..backslash + 6);
-                if !hex.is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit)) {
-                    return Some(backslash);
-                }
-                at = backslash + 6;
-            }
-            _ => return Some(backslash),
+/// What eight bytes begin with, if it is a whole number of up to seven digits or a word of JSON, and
+/// a comma or a bracket comes after it.
+#[inline(always)]
+fn short_scalar(bytes: u64) -> Option<(Kind, usize)> {
+    let first = bytes as u8;
+    let (kind, len) = if first.is_ascii_digit() {
+        let len = leading_digits(bytes);
+        let leading_zero = first == b'0' && len > 1;
+        (Kind::Number, if leading_zero { 8 } else { len })
+    } else {
+        match bytes as u32 {
+            TRUE => (Kind::True, 4),
+            NULL => (Kind::Null, 4),
+            FALS if (bytes >> 32) as u8 == b'e' => (Kind::False, 5),
+            _ => return None,
         }
-    }
-    None
+    };
+    let after = bytes.checked_shr(8 * len as u32)? as u8;
+    matches!(after, b',' | b'}' | b']').then_some((kind, len))
+}
+
+const TRUE: u32 = u32::from_le_bytes(*b"true");
+const NULL: u32 = u32::from_le_bytes(*b"null");
+const FALS: u32 = u32::from_le_bytes(*b"fals");
+
+/// How many of eight bytes are digits, counted from the first up to one that is not.
+#[inline(always)]
+fn leading_digits(bytes: u64) -> usize {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    let values = bytes ^ (EACH * u64::from(b'0'));
+    // The top bit of a byte is set where its value is above nine; what is carried goes upwards only,
+    // away from the first of them.
+    let others = (values.wrapping_add(EACH * 0x76) | values) & (EACH * 0x80);
+    others.trailing_zeros() as usize / 8
 }
