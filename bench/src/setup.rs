@@ -50,7 +50,7 @@ pub fn plan(paths: &[PathBuf]) -> Arc<Plan> {
 /// A plan of these rules; `gate` as in [`LoadOptions`].
 #[must_use]
 pub fn plan_of(files: &[RuleFile], gate: bool) -> Arc<Plan> {
-    load(files, LoadOptions { gate, seed: 1 }).plan
+    load(files, LoadOptions { gate, seed: 1, ..LoadOptions::default() }).plan
 }
 
 /// A decoder of any format for the fields a plan wants.

@@ -94,7 +94,10 @@ fn a_named_format_refuses_what_is_not_of_it() {
         assert_eq!((got.code, got.told()), (0, vec![told]), "{format}");
     }
     let got = scan_one("{\"a\":1}\n", &["--format", "cloudtrail"]);
-    assert_eq!(got.told(), ["a:1:1: field `eventName`: not of the format named with --format [unknown_format]"]);
+    assert_eq!(
+        got.told(),
+        ["a:1:1: field `eventName`: not of the format named with --format [unknown_format]"]
+    );
     let got = Folder::new().run(&["scan", "--format", "cloudtrial", "a"]);
     let names = "auto, ndjson, access_log, cef, cloudtrail, evtx_json, json, logfmt, ocsf, syslog";
     assert!(got.code == 2 && got.err.contains(names), "{}", got.err);
