@@ -7,6 +7,8 @@ mod explain;
 mod keys;
 mod recordings;
 mod recordings_cloud;
+mod recordings_hub;
+mod recordings_panther;
 mod recordings_windows;
 mod rule_folders;
 mod rule_language;

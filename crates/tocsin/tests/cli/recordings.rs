@@ -66,7 +66,7 @@ pub fn scan(files: &[&str], rules: &str, as_of: &str, mode: &str) -> Scanned {
 }
 
 /// A base rule: its id is its name.
-fn base(name: &str, logsource: &str, detection: &str) -> String {
+pub fn base(name: &str, logsource: &str, detection: &str) -> String {
     format!(
         "---\ntitle: {name}\nname: '{name}'\nid: '{}'\nlogsource: {{{logsource}}}\ndetection:\n{detection}level: informational\n",
         id(name)
@@ -83,13 +83,13 @@ fn at_least(name: &str, of: &str, count: u64, timespan: &str) -> String {
 }
 
 /// A rule id that tells the name.
-fn id(name: &str) -> String {
+pub fn id(name: &str) -> String {
     let hash = name.bytes().fold(0_u64, |hash, byte| hash.wrapping_mul(1_099_511_628_211) ^ u64::from(byte));
     format!("10000000-0000-4000-8000-{:012x}", hash & 0xffff_ffff_ffff)
 }
 
 /// The addresses that raised an alert of a rule.
-fn addresses(got: &Scanned, name: &str) -> BTreeSet<String> {
+pub fn addresses(got: &Scanned, name: &str) -> BTreeSet<String> {
     let alerts = got.objects();
     let of_rule = alerts.iter().filter(|alert| alert["rule"]["id"] == id(name));
     of_rule.map(|alert| alert["key"]["source.ip"].as_str().unwrap().to_string()).collect()
@@ -221,170 +221,4 @@ fn access_log_fields_and_counts_agree_with_the_facts() {
         + &at_least("each", "any", 1, "1h");
     let got = scan(&[&log], &each, AFTER_ALL, "--json");
     assert_eq!(addresses(&got, "each").len() as u64, facts["distinct_ips"]);
-}
-
-/// A scenario of the CrowdSec hub as a rule: its test, name, selection, and how many events within
-/// which time. A leaky bucket of capacity c that loses one event every t overflows for certain
-/// when c + 1 events come within t, which in all these tests they do; a trigger needs one event.
-type Scenario = (&'static str, &'static str, &'static str, u64, &'static str);
-
-const SCENARIOS: &[Scenario] = &[
-    ("ssh-bf", "crowdsecurity/ssh-bf", "event.action: ssh_invalid_user", 6, "10s"),
-    (
-        "ssh-generic-test",
-        "crowdsecurity/ssh-generic-test",
-        "user.name: crowdsec-test-NtktlJHV4TfBSK3wvlhiOBnl",
-        1,
-        "1s",
-    ),
-    (
-        "ssh-timeout",
-        "crowdsecurity/ssh-cve-2024-6387",
-        "message|contains: [Timeout before authentication, ssh_dispatch_run_fatal]",
-        4,
-        "180s",
-    ),
-    (
-        "CVE-2022-26134",
-        "crowdsecurity/CVE-2022-26134",
-        "url.path|contains: '%40java.lang.Runtime%40getRuntime%28%29.exec%28'",
-        1,
-        "1s",
-    ),
-    (
-        "CVE-2022-41697",
-        "crowdsecurity/CVE-2022-41697",
-        "{url.path|contains: /ghost/api/admin/session, http.request.method: POST, http.response.status_code: 404}",
-        6,
-        "10s",
-    ),
-    (
-        "CVE-2022-42889",
-        "crowdsecurity/CVE-2022-42889",
-        "url.query|contains: ['%7Burl%3AUTF-8%3A', '%7Bscript%3Ajava', '%7Bscript%3Ajs%3A', '%7Bdns%3Aaddress%7C']",
-        1,
-        "1s",
-    ),
-    (
-        "CVE-2022-46169",
-        "crowdsecurity/CVE-2022-46169-bf",
-        "{url.path|contains: /remote_agent.php, http.request.method: GET, url.query|contains|all: [host_id, local_data_ids]}",
-        6,
-        "10s",
-    ),
-    (
-        "CVE-2022-46169",
-        "crowdsecurity/CVE-2022-46169-cmd",
-        "{url.path|contains: /remote_agent.php, url.query|contains: action=polldata, url.query|re: '(?i)poller_id=.*(;|%3b)'}",
-        1,
-        "1s",
-    ),
-    (
-        "f5-big-ip-cve-2020-5902",
-        "crowdsecurity/f5-big-ip-cve-2020-5902",
-        "url.original|re|i: '/tmui/login.jsp/(\\.\\.|%2E%2E);/tmui/[^.]+.jsp\\?(fileName|command|directoryPath|tabId)='",
-        1,
-        "1s",
-    ),
-    (
-        "fortinet-cve-2018-13379",
-        "crowdsecurity/fortinet-cve-2018-13379",
-        "url.original|contains: '/remote/fgt_lang?lang=/../../../..//////////dev/cmdb/sslvpn_websession'",
-        1,
-        "1s",
-    ),
-    (
-        "http-dos-random-uri",
-        "crowdsecurity/http-dos-random-uri",
-        "{http.request.method: GET, url.path|re: '^/[A-Z]{6}$'}",
-        31,
-        "1s",
-    ),
-    (
-        "jira_cve-2021-26086",
-        "crowdsecurity/jira_cve-2021-26086",
-        "url.path|contains: ['/META-INF/maven/', '/WEB-INF/']",
-        1,
-        "1s",
-    ),
-    (
-        "netgear_rce",
-        "crowdsecurity/netgear_rce",
-        "url.original|startswith: '/setup.cgi?next_file=netgear.cfg&todo=syscmd&cmd='",
-        1,
-        "1s",
-    ),
-    (
-        "spring4shell_cve-2022-22965",
-        "crowdsecurity/spring4shell_cve-2022-22965",
-        "url.query|contains: class.module.classloader.",
-        1,
-        "1s",
-    ),
-    (
-        "zoneminder_cve-39290",
-        "baudneo/zoneminder_cve-2022-39290",
-        "{http.request.method: GET, url.original|contains: action=}",
-        1,
-        "1s",
-    ),
-];
-
-/// Scenarios of the same tests that are no exact window over one event's fields, and why.
-const NOT_WINDOWS: &[(&str, &str)] = &[
-    ("crowdsecurity/ssh-bf_user-enum", "counts distinct users"),
-    ("crowdsecurity/ssh-time-based-bf", "asks for the median of the intervals"),
-    ("crowdsecurity/ssh-time-based-bf_user-enum", "asks for the median of the intervals"),
-    ("crowdsecurity/impossible-travel", "asks for places"),
-    ("crowdsecurity/endlessh-bf", "endlessh is a program whose messages are not read"),
-    ("crowdsecurity/CVE-2024-38475", "counts distinct requests"),
-    ("crowdsecurity/http-cve-probing", "asks a list that is not part of the recording"),
-    ("crowdsecurity/http-bad-user-agent", "asks a list that is not part of the recording"),
-    ("crowdsecurity/http-path-traversal-probing", "asks a list that is not part of the recording"),
-];
-
-#[test]
-fn attackers_of_the_hub_are_found() {
-    let Some(cases) = recording("crowdsec_hub/cases.jsonl.gz") else { return };
-    let mut seen = BTreeSet::new();
-    for case in objects_of(&cases) {
-        let test = case["test"].as_str().unwrap();
-        let kind = case["log_type"].as_str().unwrap();
-        if !(matches!(kind, "nginx" | "apache2") || (kind == "syslog" && test.contains("ssh"))) {
-            continue;
-        }
-        let lines: Vec<&str> =
-            case["lines"].as_array().unwrap().iter().map(|line| line.as_str().unwrap()).collect();
-        let folder = Folder::new().with("case.log", lines.join("\n"));
-        let log = folder.path().join("case.log");
-        let mut expect: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
-        for overflow in case["expected_overflows"].as_array().unwrap() {
-            let sources = overflow["sources"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .map(|source| source.as_str().unwrap().to_string());
-            expect.entry(overflow["scenario"].as_str().unwrap()).or_default().extend(sources);
-        }
-        for (name, sources) in expect {
-            if NOT_WINDOWS.iter().any(|(scenario, _)| *scenario == name) {
-                continue;
-            }
-            let scenario = SCENARIOS.iter().find(|(of, scenario, ..)| (*of, *scenario) == (test, name));
-            let Some((_, _, selection, count, timespan)) = scenario else {
-                panic!("{test}: {name} is not in the table")
-            };
-            let selection = match selection.strip_prefix('{') {
-                Some(_) => format!("  s: {selection}\n  condition: s\n"),
-                None => format!("  s:\n    {selection}\n  condition: s\n"),
-            };
-            let logsource =
-                if kind == "syslog" { "product: linux, service: sshd" } else { "category: webserver" };
-            let rules = base("one", logsource, &selection) + &at_least("many", "one", *count, timespan);
-            let got = scan(&[log.to_str().unwrap()], &rules, AFTER_ALL, "--json");
-            assert_eq!(addresses(&got, "many"), sources, "{test}: {name}");
-            seen.insert((test.to_string(), name.to_string()));
-        }
-    }
-    assert_eq!(seen.len(), SCENARIOS.len(), "{seen:?}");
 }
