@@ -25,6 +25,15 @@ NUMBERS = ["0", "1", "-1", "10", "4625", "1.5", "-0.0", "1.0", "0x1F", "0o17", "
            "5.", "+7", "-12.75", "1E3", "-0", "123456789012345678901234567890", "1e-7"]
 NETWORKS = ["10.0.0.0/8", "192.168.1.0/24", "10.1.2.3", "10.1.2.3/32", "0.0.0.0/0", "172.16.0.0/12", "fe80::/10",
             "2001:db8::/32", "::1/128", "::/0", "::ffff:0:0/96"]
+DATE_PARTS = {
+    "minute": ["0", "1", "5", "52", "59"],
+    "hour": ["0", "5", "12", "22", "23"],
+    "day": ["1", "17", "29", "30", "31"],
+    "week": ["1", "9", "52", "53"],
+    "month": ["1", "2", "5", "12"],
+    "year": ["2024", "2025", "2026"],
+}
+PLACEHOLDERS = {"users": ["root", "adm*", "a?"], "one": ["cmd"], "parts": ["c.d", "a", "log"]}
 NAMES = ["sel_a", "sel_b", "sel_b_2", "filter_x", "filter-y", "_hidden", "keywords", "other1", "not_me"]
 
 # Every chain of modifiers that makes sense, the common ones more often. `neq` and `all` are added at random.
@@ -37,21 +46,9 @@ CHAINS = (
     + [f"{utf16}|{encoded}|contains" for utf16 in ("wide", "utf16le", "utf16be", "utf16") for encoded in ("base64offset", "base64")]
     + ["cidr", "cidr", "lt", "lte", "gt", "gte", "exists", "exists"]
     + ["fieldref", "fieldref|startswith", "fieldref|endswith", "fieldref|contains"]
+    + [*DATE_PARTS, "hour|gte", "day|lt", "month|lte", "minute|gt"]
+    + ["expand", "expand|contains", "contains|expand", "expand|endswith", "expand|cased", "re|expand", "expand|windash"]
 )
-DATE_PARTS = {
-    "minute": ["0", "1", "5", "52", "59"],
-    "hour": ["0", "5", "12", "22", "23"],
-    "day": ["1", "17", "29", "30", "31"],
-    "week": ["1", "9", "52", "53"],
-    "month": ["1", "2", "5", "12"],
-    "year": ["2024", "2025", "2026"],
-}
-PLACEHOLDERS = {"users": ["root", "adm*", "a?"], "one": ["cmd"], "parts": ["c.d", "a", "log"]}
-# What not every binary takes yet; `compare.py` asks it.
-LATER_CHAINS = {
-    "date parts": [*DATE_PARTS, *DATE_PARTS, "hour|gte", "day|lt", "month|lte", "minute|gt"],
-    "expand": ["expand", "expand|contains", "contains|expand", "expand|endswith", "expand|cased", "re|expand", "expand|windash"],
-}
 KEYWORD_CHAINS = ["", "contains", "cased", "re", "re|i", "windash", "base64offset|contains", "wide|base64offset|contains"]
 
 # Rules that one or both must refuse: a chain with a value, or a condition.
@@ -67,6 +64,7 @@ ODD_ITEMS = [
     ("contains|fieldref", "text", "Beta"), ("i", "text", "a"), ("cased|re", "text", "a"), ("nosuch", "text", "a"),
     ("windash|contains", "text", " -a -b -c -d"), ("neq", "Plain", "null"), ("windash|base64", "text", "-a"),
     ("cased|base64|contains", "text", "cmd"), ("contains|base64", "text", "cmd"), ("gt|contains", "Plain", "5"),
+    ("hour", "Plain", "24"), ("month", "Plain", "0"), ("week", "text", "5"), ("expand", "text", "%nobody%"),
     ("base64|base64", "text", "cmd"), ("cased|windash|contains", "text", " -Enc"), ("cased|wide|base64offset|contains", "text", "cmd"),
 ]
 ODD_CONDITIONS = ["2 of them", "nothing", "1 of nothing*", "sel_a and", "sel_a or or sel_a", "(sel_a", "not", "sel_a | count() > 5",
@@ -105,11 +103,11 @@ class Rule:
         return Rule(int(self.id[-12:], 16), tree["detection"], filters=tree["filters"])
 
 
-def rule(rng, number, later=()):
-    """A random rule; `later` are the keys of `LATER_CHAINS`, and `filter`, that it may use."""
-    make = Maker(rng, [*CHAINS, *(chain for name in later for chain in LATER_CHAINS.get(name, ()))])
+def rule(rng, number):
+    """A random rule, one in eight with filters of its own."""
+    make = Maker(rng)
     made = one_rule(rng, number, make)
-    if "filter" in later and "odd" not in made.features and rng.random() < 0.12:
+    if "odd" not in made.features and rng.random() < 0.12:
         made = Rule(number, made.detection, filters=[make.filter() for _ in range(rng.choice([1, 1, 2]))])
     return made
 
@@ -132,9 +130,8 @@ def one_rule(rng, number, make):
 class Maker:
     """Makes the parts of a rule."""
 
-    def __init__(self, rng, chains):
+    def __init__(self, rng):
         self.rng = rng
-        self.chains = chains
         self.words = rng.choices([WORDS, FEW, CASES], [70, 18, 12])[0]
 
     def selection(self, depth=0):
@@ -167,7 +164,7 @@ class Maker:
     def item(self):
         """One `field|chain: values`."""
         rng = self.rng
-        chain = rng.choice(self.chains)
+        chain = rng.choice(CHAINS)
         count = 1 if chain == "exists" else rng.choice([1, 1, 1, 2, 3])
         values = [self.value(chain) for _ in range(count)]
         if count == 1 and not chain and rng.random() < 0.12:

@@ -399,6 +399,10 @@ def unmapped(network):
     return ipaddress.ip_network((mapped, network.prefixlen - 96)) if mapped and network.prefixlen >= 96 else network
 
 
+# A time is told as an event's time is (`docs/rules.md`): Python would also take a date alone.
+TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d")
+
+
 def date_part(text, part):
     """A part of the time a text is, in UTC: of a timestamp, or of an epoch number of seconds to nanoseconds."""
     try:
@@ -408,6 +412,8 @@ def date_part(text, part):
                 return None
             scale = next((10**power for power in (0, 3, 6) if abs(number) < 10 ** (11 + power)), 10**9)
             time = datetime.fromtimestamp(number / scale, timezone.utc)
+        elif not TIMESTAMP.match(text):
+            return None
         else:
             time = datetime.fromisoformat(text.upper())
     except (ValueError, OverflowError, OSError):
