@@ -18,7 +18,7 @@ told() { echo "bench: $*" >&2; }
 # The path of an rsigma of the right version, if there is one.
 rsigma_path() {
     local path
-    for path in "$TOOLS/bin/rsigma" "$(command -v rsigma || true)"; do
+    for path in "$TOOLS/bin/rsigma" "$(type -P rsigma || true)"; do
         if [[ -x $path && $("$path" --version | head -n 1) == "rsigma $RSIGMA_VERSION" ]]; then
             echo "$path"
             return
@@ -28,7 +28,7 @@ rsigma_path() {
 }
 
 # With the index it can be told to use, which its default build leaves out.
-rsigma() {
+install_rsigma() {
     if ! rsigma_path >/dev/null; then
         told "building rsigma $RSIGMA_VERSION, once, into $TOOLS"
         if ! cargo install --quiet --locked --root "$TOOLS" --version "$RSIGMA_VERSION" --features daachorse-index \
@@ -40,7 +40,7 @@ rsigma() {
     is_at rsigma "$(rsigma_path)"
 }
 
-sigma-rust() {
+install_sigma-rust() {
     told "building the runner for sigma-rust, unless it is built"
     if ! CARGO_TARGET_DIR=$LOGS/sigma-rust cargo build --quiet --locked --release \
         --manifest-path sigma-rust/Cargo.toml >"$LOGS/sigma-rust.log" 2>&1; then
@@ -51,7 +51,7 @@ sigma-rust() {
 }
 
 # The classes alone: Flink's Python is not needed to run SQL.
-flink() {
+install_flink() {
     local home=$TOOLS/flink-$FLINK_VERSION
     if ! have java || ! have javac; then
         is_missing flink "no Java here: it needs \`java\` and \`javac\` 17 (on Debian: apt-get install openjdk-17-jdk-headless)"
@@ -79,10 +79,10 @@ flink() {
 }
 
 # A name that a registry does not have is not asked for: whoever takes it tomorrow would run code here.
-zircolite() {
+install_zircolite() {
     is_missing zircolite "in no registry: not on PyPI, not on crates.io, not in Debian"
 }
 
 mkdir -p "$LOGS"
 if (($# == 0)); then set -- rsigma sigma-rust flink zircolite; fi
-for name in "$@"; do "$name"; done
+for name in "$@"; do "install_$name"; done
