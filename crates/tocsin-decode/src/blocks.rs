@@ -34,9 +34,12 @@ pub trait Task {
 #[inline]
 pub fn run<T: Task>(task: T) -> T::Answer {
     #[cfg(target_arch = "x86_64")]
-    if std::is_x86_feature_detected!("avx2") {
-        #[expect(unsafe_code, reason = "the processor was just asked whether it has AVX2")]
-        // SAFETY: `run_avx2` is a safe function but for needing AVX2, which is there.
+    if std::is_x86_feature_detected!("avx2")
+        && std::is_x86_feature_detected!("bmi1")
+        && std::is_x86_feature_detected!("bmi2")
+    {
+        #[expect(unsafe_code, reason = "the processor was just asked whether it has AVX2 and BMI")]
+        // SAFETY: `run_avx2` is a safe function but for needing these, which are there.
         return unsafe { run_avx2(task) };
     }
     task.run(marks_portable, equal_portable)
@@ -92,13 +95,13 @@ mod avx2 {
 
     use super::{BLOCK, Marks, Task};
 
-    #[target_feature(enable = "avx2")]
+    #[target_feature(enable = "avx2,bmi1,bmi2")]
     pub(super) fn run_avx2<T: Task>(task: T) -> T::Answer {
         task.run(|block| marks(block), |block, wanted| equal(load(block), wanted))
     }
 
     #[inline]
-    #[target_feature(enable = "avx2")]
+    #[target_feature(enable = "avx2,bmi1,bmi2")]
     fn load(block: &[u8; BLOCK]) -> [__m256i; 2] {
         let (parts, _) = block.as_chunks::<16>();
         // Halves of one number, and not two, so that each becomes a single load.
@@ -110,7 +113,7 @@ mod avx2 {
     }
 
     #[inline]
-    #[target_feature(enable = "avx2")]
+    #[target_feature(enable = "avx2,bmi1,bmi2")]
     fn marks(block: &[u8; BLOCK]) -> Marks {
         let [low, high] = load(block);
         let control = _mm256_set1_epi8(0x1f);
@@ -123,14 +126,14 @@ mod avx2 {
     }
 
     #[inline]
-    #[target_feature(enable = "avx2")]
+    #[target_feature(enable = "avx2,bmi1,bmi2")]
     fn equal(block: [__m256i; 2], wanted: u8) -> u64 {
         let wanted = _mm256_set1_epi8(wanted as i8);
         bits([_mm256_cmpeq_epi8(block[0], wanted), _mm256_cmpeq_epi8(block[1], wanted)])
     }
 
     #[inline]
-    #[target_feature(enable = "avx2")]
+    #[target_feature(enable = "avx2,bmi1,bmi2")]
     fn bits(halves: [__m256i; 2]) -> u64 {
         let [low, high] = halves.map(|half| u64::from(_mm256_movemask_epi8(half) as u32));
         low | high << 32

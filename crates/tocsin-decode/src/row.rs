@@ -185,26 +185,34 @@ impl Row {
     #[inline]
     pub fn put(&mut self, batch: &mut EventBatch, targets: &[Target], found: Found<'_>) {
         for target in targets {
-            match *target {
-                Target::Named(id) => batch.slots.push(slot(id, &found)),
-                other => self.put_other(batch, other, &found),
-            }
+            self.put_one(batch, *target, &found);
         }
     }
 
-    /// Out of line: as part of the loop, all it may need would be fetched for every value.
+    /// Gives a value to one thing that wants it. What each does stands out of line: as part of one
+    /// function, whatever any of them may need would be fetched for every value.
     #[inline(never)]
-    fn put_other(&mut self, batch: &mut EventBatch, target: Target, found: &Found<'_>) {
+    pub fn put_one(&mut self, batch: &mut EventBatch, target: Target, found: &Found<'_>) {
         match target {
             Target::Named(id) => batch.slots.push(slot(id, found)),
             Target::Alias(id, rank) => self.put_alias(batch, id, rank, found),
             Target::Address(id, rank) => self.put_address(batch, id, rank, found),
             Target::Time(rank) => self.time.offer(rank, found, &mut self.times),
             Target::SchemaTime(rank) => self.schema_time.offer(rank, found, &mut self.times),
+            Target::Pair => self.put_pair(batch, found),
+            other => self.keep(other, found),
+        }
+    }
+
+    /// Keeps what others are derived from.
+    #[inline(never)]
+    fn keep(&mut self, target: Target, found: &Found<'_>) {
+        match target {
+            Target::Named(_) | Target::Alias(..) | Target::Address(..) | Target::Pair => {}
+            Target::Time(_) | Target::SchemaTime(_) => {}
             Target::Mark(mark) => self.marks |= schemas::bit_if_held(mark, found),
             Target::PairName => self.pair.0 = Some(span(found)).filter(|_| found.kind == Kind::Text),
             Target::PairText => self.pair.1 = Some(span(found)),
-            Target::Pair => self.put_pair(batch, found),
             Target::Action(rank) if names_category(found.bytes) => {
                 keep_best(&mut self.category, rank, found);
             }
@@ -301,25 +309,30 @@ impl Row {
     }
 
     /// Whether a field takes a value of this rank; drops what a worse rank has put there.
+    #[inline]
     fn outranks(&mut self, batch: &mut EventBatch, id: FieldId, rank: u8) -> bool {
-        let generation = self.generation;
         let best = &mut self.best[id.index()];
-        if best.generation == generation {
-            if rank > best.rank {
-                return false;
-            }
-            if rank < best.rank {
-                let mut kept = self.slots_start;
-                for read in self.slots_start..batch.slots.len() {
-                    if batch.slots[read].field != id {
-                        batch.slots.swap(kept, read);
-                        kept += 1;
-                    }
-                }
-                batch.slots.truncate(kept);
-            }
+        let before = std::mem::replace(best, Best { generation: self.generation, rank });
+        before.generation != self.generation || self.outranks_another(batch, id, before)
+    }
+
+    #[inline(never)]
+    fn outranks_another(&mut self, batch: &mut EventBatch, id: FieldId, before: Best) -> bool {
+        let best = &mut self.best[id.index()];
+        if best.rank > before.rank {
+            *best = before;
+            return false;
         }
-        *best = Best { generation, rank };
+        if best.rank < before.rank {
+            let mut kept = self.slots_start;
+            for read in self.slots_start..batch.slots.len() {
+                if batch.slots[read].field != id {
+                    batch.slots.swap(kept, read);
+                    kept += 1;
+                }
+            }
+            batch.slots.truncate(kept);
+        }
         true
     }
 
@@ -366,6 +379,7 @@ impl Row {
     }
 
     /// Ends a pair, an object `found`: its text goes by its name.
+    #[inline(never)]
     fn put_pair(&mut self, batch: &mut EventBatch, found: &Found<'_>) {
         let (Some(name), Some(text)) = std::mem::take(&mut self.pair) else { return };
         // A key with dots in it may look like part of a pair, and lie outside the object.

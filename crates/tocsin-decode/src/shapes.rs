@@ -58,22 +58,26 @@ pub struct Way {
 }
 
 /// A way that no text takes: these bytes are not UTF-8.
-const NOWHERE: Way =
-    Way { lead: [u64::MAX; 4], mask: [u64::MAX; 4], len: 0, to: NONE, wanted: Wanted { from: 0, to: 0 } };
+const NOWHERE: Way = Way { lead: [u64::MAX; 4], mask: [u64::MAX; 4], len: 0, to: NONE, wanted: UNWANTED };
 
-/// What a value fills: a range of [`Shapes::targets`].
+/// What a value fills. Most fill one thing, if any.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wanted {
-    from: u32,
-    to: u32,
+    /// The first thing it fills.
+    pub first: Option<Target>,
+    /// The others: a range of all targets.
+    others: (u32, u32),
 }
 
+/// Nothing.
+const UNWANTED: Wanted = Wanted { first: None, others: (0, 0) };
+
 impl Wanted {
-    /// Whether it fills anything.
+    /// Whether it fills more than one thing.
     #[inline(always)]
     #[must_use]
-    pub fn any(self) -> bool {
-        self.from != self.to
+    pub fn several(self) -> bool {
+        self.others.0 != self.others.1
     }
 }
 
@@ -196,11 +200,11 @@ impl Shapes {
         self.nodes[node as usize].wanted
     }
 
-    /// The same, one by one.
-    #[inline(always)]
+    /// What it fills after the first.
     #[must_use]
-    pub fn targets(&self, wanted: Wanted) -> &[Target] {
-        &self.targets[wanted.from as usize..wanted.to as usize]
+    pub fn others(&self, wanted: Wanted) -> &[Target] {
+        let (from, to) = wanted.others;
+        &self.targets[from as usize..to as usize]
     }
 
     /// Whether a node is the beginning of an object.
@@ -251,9 +255,10 @@ impl Shapes {
     }
 
     fn add(&mut self, details: Details, targets: &[Target]) -> NodeId {
+        let (first, others) = targets.split_first().unzip();
         let from = self.targets.len() as u32;
-        self.targets.extend_from_slice(targets);
-        let wanted = Wanted { from, to: self.targets.len() as u32 };
+        self.targets.extend_from_slice(others.unwrap_or_default());
+        let wanted = Wanted { first: first.copied(), others: (from, self.targets.len() as u32) };
         self.nodes.push(Node { next: [NOWHERE; 2], wanted, inside: NONE });
         self.details.push(details);
         self.nodes.len() as NodeId - 1

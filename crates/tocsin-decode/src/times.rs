@@ -24,6 +24,7 @@ impl BestTime {
     }
 
     /// Takes a value that should be a time, unless one of its rank or better was readable.
+    #[inline(never)]
     pub fn offer(&mut self, rank: u8, found: &Found<'_>, times: &mut TimeReader) {
         if self.0.is_some_and(|(best, time)| best <= rank && time.is_some()) {
             return;

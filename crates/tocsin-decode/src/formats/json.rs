@@ -317,10 +317,12 @@ impl Walk<'_, '_> {
 
     #[inline(always)]
     fn put(&mut self, wanted: Wanted, kind: Kind, from: usize, to: usize) {
-        if wanted.any() {
-            let start = (self.start + from) as u32;
-            let found = Found { kind, start, bytes: &self.text[from..to] };
-            self.row.put(self.batch, self.shapes.targets(wanted), found);
+        let Some(first) = wanted.first else { return };
+        let start = (self.start + from) as u32;
+        let found = Found { kind, start, bytes: &self.text[from..to] };
+        self.row.put_one(self.batch, first, &found);
+        if wanted.several() {
+            self.row.put(self.batch, self.shapes.others(wanted), found);
         }
     }
 
