@@ -130,7 +130,11 @@ fn broken_rules_come_with_a_hint() {
         (with("source.ip|cidr: 10.0.0.0/99"), "cidr_value", "write a length from 0 to 32"),
         (with("user.name|re: 'a('"), "regex_value", "close every `(`"),
         (with("user.name|re: '*a'"), "regex_value", r"write `\*`"),
-        (with("user.name|expand: '%admins%'"), "unknown_placeholder", "give it values, `admins: [value, value]`"),
+        (
+            with("user.name|expand: '%admins%'"),
+            "unknown_placeholder",
+            "give it values, `admins: [value, value]`",
+        ),
         (checked(&format!("{FAILED}# {}\n", "x".repeat(2 << 20))), "file_too_large", "split it"),
     ] {
         assert!(told.contains(code) && told.contains(&format!("\n  hint: {hint}")), "{told}");
