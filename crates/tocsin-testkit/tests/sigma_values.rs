@@ -17,7 +17,7 @@ fn matches(selection: &str, record: &str) -> bool {
     let text =
         format!("title: t\nlogsource: {{category: c}}\ndetection:\n  s: {selection}\n  condition: s\n");
     let file = RuleFile { path: PathBuf::from("rule.yml"), text };
-    let loaded = load(&[file], LoadOptions { gate: false, seed: 7 });
+    let loaded = load(&[file], LoadOptions { gate: false, seed: 7, ..LoadOptions::default() });
     assert_eq!(loaded.rules.rules.len(), 1, "{selection}: {:?}", loaded.diagnostics);
     let taxonomy = Taxonomy::new(Arc::clone(&loaded.plan.table));
     let mut decoder = RecordDecoder::auto(FormatContext { taxonomy, as_of: Timestamp::MIN });
