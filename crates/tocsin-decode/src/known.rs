@@ -67,9 +67,8 @@ const TEXT_FIELDS: &[&str] = &[
     "user.effective.name",
 ];
 
-/// Whether any format fills a field of this name, or maps it to one.
-#[must_use]
-pub fn is_known(name: &str) -> bool {
+/// All names that are known.
+pub fn names() -> impl Iterator<Item = &'static str> {
     let sent = [
         &TIME_NAMES[..],
         &ACTION_NAMES,
@@ -79,9 +78,15 @@ pub fn is_known(name: &str) -> bool {
         &schemas::CLOUDTRAIL_NAMES,
         TEXT_FIELDS,
     ];
-    let mapped = |(field, names): &(&str, &[&str])| *field == name || names.contains(&name);
-    sent.iter().any(|names| names.contains(&name))
-        || [ALIASES, cef::NAMES, logfmt::NAMES].into_iter().flatten().any(mapped)
+    let mapped = [ALIASES, cef::NAMES, logfmt::NAMES].into_iter().flatten();
+    let mapped = mapped.flat_map(|(field, names)| std::iter::once(*field).chain(names.iter().copied()));
+    sent.into_iter().flatten().copied().chain(mapped)
+}
+
+/// Whether any format fills a field of this name, or maps it to one.
+#[must_use]
+pub fn is_known(name: &str) -> bool {
+    names().any(|known| known == name)
 }
 
 #[cfg(test)]

@@ -90,7 +90,7 @@ pub struct Head {
     pub tags: Vec<String>,
     /// Tocsin's own top-level key `tocsin`.
     pub extension: Extension,
-    /// `rsigma.exemplars`: example events with what the rule must say of them.
+    /// `rsigma.exemplars` and `tests`: example events with what the rule must say of them.
     pub exemplars: Vec<Exemplar>,
 }
 
@@ -101,10 +101,21 @@ pub struct Exemplar {
     pub name: String,
     /// Where it stands.
     pub place: Place,
-    /// `expect`: true for `match`, false for `no-match`.
+    /// `expect`: true for `match`, false for `no-match`; or `ExpectedResult`.
     pub matches: bool,
+    /// What its events are.
+    pub shows: Shows,
     /// One event of a detection, or several in order of time of a correlation.
     pub events: Vec<ExemplarEvent>,
+}
+
+/// What the events of an [`Exemplar`] are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Shows {
+    /// The fields that conditions look at, and no more: log sources are not asked.
+    Fields,
+    /// Whole records, as they arrive.
+    Records,
 }
 
 /// One event of an [`Exemplar`].
@@ -112,7 +123,7 @@ pub struct Exemplar {
 pub struct ExemplarEvent {
     /// How long after the first moment it happens.
     pub offset: Span,
-    /// The event as one JSON object.
+    /// The event as one JSON object; of whole records also a line of any other format.
     pub json: String,
     /// Where it stands.
     pub place: Place,

@@ -81,6 +81,11 @@ pub struct Seen<'a> {
     pub values: Vec<Value<'a>>,
 }
 
+/// A test in words, without an event.
+pub(crate) fn phrase(test: &Test) -> String {
+    words::test(test, &EventValues { values: &|_| Vec::new(), record: "" })
+}
+
 /// Explains a stateless rule for one event.
 #[must_use]
 pub fn explain<'a>(detection: &Detection, event: &EventValues<'_, 'a>) -> Node<'a> {
@@ -212,7 +217,7 @@ fn holds(test: &Test, field: Option<&str>, event: &EventValues<'_, '_>) -> bool 
 }
 
 /// Whether a test holds for one text.
-fn holds_for(test: &Test, text: &str) -> bool {
+pub(crate) fn holds_for(test: &Test, text: &str) -> bool {
     match test {
         Test::Pattern(pattern) => pattern.matches(text),
         Test::Number(number, written) => {

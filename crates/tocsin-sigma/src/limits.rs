@@ -114,3 +114,11 @@ pub const FILTER_FINDINGS_MAX: usize = 16;
 /// Dashes of `windash` in a value that is encoded after it. Each makes five forms of every form
 /// there is; a rule with more does not load.
 pub const ENCODED_DASHES_MAX: usize = 3;
+
+/// Requirements of one conjunction that are held against each other to find conditions that cannot
+/// hold. Of more the rest is taken to fit.
+pub const LINT_CLAUSES_MAX: usize = 128;
+
+/// Pairs of values compared to find out whether one rule's condition can hold. Above it the rest is
+/// taken to fit.
+pub const LINT_STEPS_MAX: usize = 200_000;

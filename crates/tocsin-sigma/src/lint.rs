@@ -4,15 +4,21 @@
 //! written. To add one that looks at a line `field|modifiers: values`: a function in [`item`] or
 //! [`values`] and a line in [`ITEM_LINTS`].
 
+mod clash;
 mod item;
+mod names;
+mod truth;
 mod values;
+
+pub use names::FieldNames;
+pub use truth::lint_conditions;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::ast::{Diagnostic, Place};
 use crate::finding::Findings;
-use crate::limits::{FILE_BYTES_MAX, FILE_DOCUMENTS_MAX, LINT_VALUE_BYTES_MAX};
+use crate::limits::{FILE_BYTES_MAX, FILE_DOCUMENTS_MAX, FINDINGS_MAX, LINT_VALUE_BYTES_MAX};
 use crate::parse::plain_text;
 use crate::yaml::{self, Data, Entry, Node, Scalar};
 
@@ -26,6 +32,9 @@ const ITEM_LINTS: &[fn(&mut Findings, &ItemLine<'_>)] = &[
     values::whatever_matches_everything,
     values::ranges_compared_as_text,
     values::what_the_field_never_holds,
+    values::comparisons_of_another_kind,
+    values::expressions_that_look_odd,
+    values::part_of_encoded_text,
 ];
 
 /// Keys of `detection` that are no search identifiers.
@@ -59,10 +68,10 @@ impl ItemLine<'_> {
     }
 }
 
-/// Looks a rule file over. `is_known` says whether any format fills a field. Documents that do not
+/// Looks a rule file over. `names` are the fields it may use. Documents that do not
 /// read are left out: [`crate::parse()`] says what is wrong with them.
 #[must_use]
-pub fn lint(file: &Arc<PathBuf>, text: &str, is_known: &dyn Fn(&str) -> bool) -> Vec<Diagnostic> {
+pub fn lint(file: &Arc<PathBuf>, text: &str, names: &FieldNames) -> Vec<Diagnostic> {
     let mut diagnostics = Vec::new();
     if text.len() > FILE_BYTES_MAX {
         return diagnostics;
@@ -75,13 +84,13 @@ pub fn lint(file: &Arc<PathBuf>, text: &str, is_known: &dyn Fn(&str) -> bool) ->
             continue;
         };
         let mut findings = Findings::new(Arc::clone(file));
-        document(&mut findings, &root, is_known);
+        document(&mut findings, &root, names);
         diagnostics.extend(findings.into_list());
     }
     diagnostics
 }
 
-fn document(findings: &mut Findings, root: &Node, is_known: &dyn Fn(&str) -> bool) {
+fn document(findings: &mut Findings, root: &Node, names: &FieldNames) {
     let (detection, correlation) = (root.entry("detection"), root.entry("correlation"));
     if detection.or(correlation).is_some() && root.entry("level").is_none() {
         let hint = "write `level:` with informational (raises no alert), low, medium, high or critical";
@@ -90,14 +99,15 @@ fn document(findings: &mut Findings, root: &Node, is_known: &dyn Fn(&str) -> boo
     if let Some(detection) = detection {
         let selections = || detection.value.entries().iter().filter(|entry| is_selection(entry));
         selections().for_each(|entry| selection(findings, &entry.value));
-        let names: Vec<&str> = selections().map(|entry| entry.key.as_str()).collect();
-        lone_selection(findings, detection, &names);
-        if is_of_taxonomy(root) {
-            selections().for_each(|entry| unknown_fields(findings, &entry.value, is_known));
+        let identifiers: Vec<&str> = selections().map(|entry| entry.key.as_str()).collect();
+        lone_selection(findings, detection, &identifiers);
+        if let Some(family) = family(root) {
+            let mut fields = Fields { names, family, looked_up: 0 };
+            selections().for_each(|entry| unknown_fields(findings, &entry.value, &mut fields));
         }
     }
     if let Some(correlation) = correlation {
-        unknown_keys(findings, &correlation.value, is_known);
+        unknown_keys(findings, &correlation.value, names);
     }
 }
 
@@ -105,11 +115,22 @@ fn is_selection(entry: &Entry) -> bool {
     !NO_IDENTIFIERS.contains(&entry.key.as_str())
 }
 
-/// Whether events of the rule's log source go by the taxonomy's names, not by those of one product.
-fn is_of_taxonomy(root: &Node) -> bool {
+/// By whose names the events of a log source go.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Family {
+    Taxonomy,
+    Windows,
+}
+
+/// The family of a rule's log source; `None` for products whose names are not listed here.
+fn family(root: &Node) -> Option<Family> {
     let product = root.entry("logsource").and_then(|entry| entry.value.entry("product"));
     let product = product.and_then(|entry| entry.value.text()).map(str::to_lowercase);
-    matches!(product.as_deref(), None | Some("apache" | "linux" | "nginx"))
+    match product.as_deref() {
+        None | Some("apache" | "linux" | "nginx") => Some(Family::Taxonomy),
+        Some("windows") => Some(Family::Windows),
+        Some(_) => None,
+    }
 }
 
 /// Walks a search identifier down to its lines. The depth of the YAML tree bounds the recursion.
@@ -165,16 +186,14 @@ fn lone_selection(findings: &mut Findings, detection: &Entry, names: &[&str]) {
 }
 
 /// Fields no format fills: a slip of the pen, or the name as some sender of JSON writes it.
-fn unknown_fields(findings: &mut Findings, node: &Node, is_known: &dyn Fn(&str) -> bool) {
+fn unknown_fields(findings: &mut Findings, node: &Node, fields: &mut Fields<'_>) {
     match &node.data {
         Data::Scalar(_) => {}
-        Data::List(nodes) => nodes.iter().for_each(|node| unknown_fields(findings, node, is_known)),
+        Data::List(nodes) => nodes.iter().for_each(|node| unknown_fields(findings, node, fields)),
         Data::Map(entries) => {
             for entry in entries {
-                let line = line(entry);
-                let field = line.field.filter(|field| !is_known(field));
-                if let Some(field) = field {
-                    unknown_field(findings, entry.key_place, field);
+                if let Some(field) = line(entry).field {
+                    unknown_field(findings, entry.key_place, field, fields);
                 }
             }
         }
@@ -182,7 +201,7 @@ fn unknown_fields(findings: &mut Findings, node: &Node, is_known: &dyn Fn(&str) 
 }
 
 /// The same for the fields a correlation groups by.
-fn unknown_keys(findings: &mut Findings, correlation: &Node, is_known: &dyn Fn(&str) -> bool) {
+fn unknown_keys(findings: &mut Findings, correlation: &Node, names: &FieldNames) {
     let Some(group_by) = correlation.entry("group-by") else { return };
     let aliases = correlation.entry("aliases").map(|entry| entry.value.entries()).unwrap_or_default();
     let nodes = match &group_by.value.data {
@@ -191,15 +210,42 @@ fn unknown_keys(findings: &mut Findings, correlation: &Node, is_known: &dyn Fn(&
     };
     for node in nodes {
         let Some(field) = node.text() else { continue };
-        if !is_known(field) && !aliases.iter().any(|alias| alias.key == field) {
-            unknown_field(findings, node.place, field);
+        if !aliases.iter().any(|alias| alias.key == field) {
+            // Which product's events are counted is not said here.
+            let family = if FieldNames::is_of_windows(field) { Family::Windows } else { Family::Taxonomy };
+            unknown_field(findings, node.place, field, &mut Fields { names, family, looked_up: 0 });
         }
     }
 }
 
-fn unknown_field(findings: &mut Findings, place: Place, field: &str) {
-    let reason = format!("no format fills `{field}`: only JSON events that send it have it");
-    findings.info(place, "unknown_field", reason);
+/// The names a rule's fields are held against.
+struct Fields<'n> {
+    names: &'n FieldNames,
+    family: Family,
+    /// Unknown fields that were compared with all known ones.
+    looked_up: usize,
+}
+
+fn unknown_field(findings: &mut Findings, place: Place, field: &str, fields: &mut Fields<'_>) {
+    let windows = fields.family == Family::Windows;
+    if fields.names.is_known(field) || (windows && FieldNames::is_of_windows(field)) {
+        return;
+    }
+    let reason = match fields.family {
+        Family::Taxonomy => format!("no format fills `{field}`: only JSON events that send it have it"),
+        Family::Windows => format!("`{field}` is no field of Windows events that is known here"),
+    };
+    fields.looked_up += 1;
+    let near = if fields.looked_up <= FINDINGS_MAX { fields.names.nearest(field, windows) } else { None };
+    match near {
+        Some(near) => {
+            let hint = format!("did you mean `{near}`?");
+            findings.warning_with_hint(place, "unknown_field", reason, hint);
+        }
+        // Windows events have more fields than any list.
+        None if windows => {}
+        None => findings.info(place, "unknown_field", reason),
+    }
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ mod extension;
 pub(crate) mod fields;
 mod filter;
 mod head;
+mod inline_tests;
 mod lists;
 
 use std::borrow::Cow;
@@ -112,7 +113,8 @@ fn document(
         Subject::Correlation => correlation::read(findings, &root, piece.text).map(Body::Correlation),
         Subject::Filter => filter::read(findings, &root, piece.text, local).map(Body::Filter),
     };
-    let exemplars = exemplars::read(findings, &root, subject);
+    let mut exemplars = exemplars::read(findings, &root, subject);
+    exemplars.extend(inline_tests::read(findings, &root, subject));
     let head = head.map(|head| Head { exemplars, ..head });
     Some(Document { head: head?, body: body? })
 }

@@ -2,15 +2,18 @@
 //! must come of it. The files are described in `docs/traces.md`; they lie beside the rules.
 //!
 //! [`trace`] reads them, [`play`] puts a story through the engine, [`compare`] says where expected
-//! and got differ, [`runner`] does all of it for one file and gives a [`report::Report`].
+//! and got differ, [`runner`] does all of it for one file and gives a [`report::Report`]. Of the
+//! examples that stand in a rule itself [`examples`] does the same.
 
 pub mod compare;
+pub mod examples;
 pub mod got;
 pub mod play;
 pub mod report;
 pub mod runner;
 pub mod sse;
 pub mod trace;
+pub mod why;
 
 pub use report::Report;
 pub use runner::{run, run_with};

@@ -1,12 +1,13 @@
 //! One story through the engine: the same decoder, matcher, windows and alerts as a scan, on one
 //! thread and in memory.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tocsin_alert::Alert;
 use tocsin_core::batch::{EventBatch, Notes, RawBatch, RecordSpan, TenantId};
 use tocsin_core::decoder::Decoder;
+use tocsin_core::detection::Detection;
 use tocsin_core::detector::Emission;
 use tocsin_core::engine::{Correlator, EngineConfig, MatchStage};
 use tocsin_core::matcher::RuleIdx;
@@ -29,6 +30,8 @@ pub struct Played {
     pub alerts: Vec<Alert>,
     /// Events that matched, by stateless rule.
     pub matches: BTreeMap<RuleIdx, u64>,
+    /// Rules with a condition over time that was met, whether they raise alerts or not.
+    pub detected: BTreeSet<RuleIdx>,
     /// Records the decoder could not make an event of.
     pub unreadable: Vec<Failure>,
 }
@@ -42,9 +45,18 @@ pub enum Cut {
     Single,
 }
 
+/// Whose word on an event's time counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Times {
+    /// The record's own.
+    Record,
+    /// The story's.
+    Story,
+}
+
 /// Plays a story against a plan.
 #[must_use]
-pub fn play(plan: &Arc<Plan>, story: &Story, cut: Cut) -> Played {
+pub fn play(plan: &Arc<Plan>, story: &Story, cut: Cut, times: Times) -> Played {
     let newest = story.records.iter().map(|record| record.time).max();
     let as_of = newest.unwrap_or(story.start);
     let config = EngineConfig { emission: Emission::Closed, ..EngineConfig::default() };
@@ -55,6 +67,7 @@ pub fn play(plan: &Arc<Plan>, story: &Story, cut: Cut) -> Played {
         correlator: Correlator::new(Arc::clone(plan), config),
         finaliser: Finaliser::new(Arc::clone(plan), "default", as_of),
         kept: Kept::default(),
+        times,
         played: Played::default(),
     };
     let size = match cut {
@@ -79,25 +92,35 @@ struct Stage {
     correlator: Correlator,
     finaliser: Finaliser,
     kept: Kept,
+    times: Times,
     played: Played,
 }
 
 impl Stage {
     fn step(&mut self, raw: RawBatch, records: &[Record]) {
-        let events = self.decoder.decode(raw);
+        let mut events = self.decoder.decode(raw);
         note_unreadable(&events, records, &mut self.played.unreadable);
+        match self.times {
+            Times::Record => note_untimed(&events, records, &mut self.played.unreadable),
+            Times::Story => set_times(&mut events, records),
+        }
         let mut matched = self.matching.step(events);
         for found in &matched.matches {
             *self.played.matches.entry(found.rule).or_default() += 1;
         }
         keep_signals(&matched, &mut self.kept);
         let output = self.correlator.step(&mut matched);
-        self.finaliser.take(output.detections);
+        self.take(output.detections);
+    }
+
+    fn take(&mut self, detections: Vec<Detection>) {
+        self.played.detected.extend(detections.iter().map(|detection| detection.rule));
+        self.finaliser.take(detections);
     }
 
     fn end(mut self) -> Played {
         let output = self.correlator.leave(TenantId::default(), PartitionId::default());
-        self.finaliser.take(output.detections);
+        self.take(output.detections);
         let alerts = &mut self.played.alerts;
         self.finaliser.release(Timestamp::MAX, &mut self.kept, &mut |alert| alerts.push(alert));
         self.played
@@ -122,20 +145,34 @@ fn batch(records: &[Record], offset: u64, number: u64) -> RawBatch {
     }
 }
 
-/// A story's event without a time, or a line nobody can read, is a slip of the pen.
+/// A line nobody can read is a slip of the pen.
 fn note_unreadable(events: &EventBatch, records: &[Record], failures: &mut Vec<Failure>) {
-    let mut fail = |record: u32, reason: String| {
-        if let Some(record) = records.get(record as usize) {
-            let details = vec![format!("record: {}", record.text)];
-            failures.push(Failure { line: record.line, reason, details });
-        }
-    };
     for quarantined in &events.quarantined {
-        fail(quarantined.record, format!("this record cannot be read: {}", quarantined.reason.describe()));
+        let reason = format!("this record cannot be read: {}", quarantined.reason.describe());
+        failures.extend(failure(records, quarantined.record, reason));
     }
+}
+
+/// So is an event without a time.
+fn note_untimed(events: &EventBatch, records: &[Record], failures: &mut Vec<Failure>) {
     for event in &events.events {
         if event.notes.time_from_ingest() || event.notes.contains(Notes::TIME_CLAMPED) {
-            fail(event.record, "this record carries no time that can be read".to_string());
+            let reason = "this record carries no time that can be read".to_string();
+            failures.extend(failure(records, event.record, reason));
+        }
+    }
+}
+
+fn failure(records: &[Record], record: u32, reason: String) -> Option<Failure> {
+    let record = records.get(record as usize)?;
+    Some(Failure { line: record.line, reason, details: vec![format!("record: {}", record.text)] })
+}
+
+fn set_times(events: &mut EventBatch, records: &[Record]) {
+    for event in &mut events.events {
+        if let Some(record) = records.get(event.record as usize) {
+            event.time = record.time;
+            event.notes = Notes::default();
         }
     }
 }

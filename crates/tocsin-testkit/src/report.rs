@@ -8,10 +8,35 @@ use std::path::PathBuf;
 pub struct Report {
     /// The file.
     pub file: PathBuf,
+    /// What stands in it.
+    pub cases: Cases,
     /// Why it could not be played at all, one `file:line: reason` each.
     pub faults: Vec<String>,
     /// Its stories, in order.
     pub stories: Vec<StoryReport>,
+}
+
+/// What a file tests its rules with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Cases {
+    /// The stories of a trace.
+    #[default]
+    Stories,
+    /// The examples that stand in a rule.
+    Examples,
+}
+
+impl Cases {
+    /// The word for so many of them.
+    #[must_use]
+    pub fn word(self, count: usize) -> &'static str {
+        match (self, count) {
+            (Cases::Stories, 1) => "story",
+            (Cases::Stories, _) => "stories",
+            (Cases::Examples, 1) => "example",
+            (Cases::Examples, _) => "examples",
+        }
+    }
 }
 
 /// The result of one story.
@@ -72,7 +97,7 @@ impl fmt::Display for Report {
         }
         let file = self.file.display();
         for story in self.stories.iter().filter(|story| !story.passed()) {
-            writeln!(f, "{file}:{}: story {}", story.line, story.name)?;
+            writeln!(f, "{file}:{}: {} {}", story.line, self.cases.word(1), story.name)?;
             for failure in &story.failures {
                 match failure.line {
                     0 => writeln!(f, "  {}", failure.reason)?,

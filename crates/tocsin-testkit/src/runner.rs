@@ -11,7 +11,7 @@ use tocsin_sigma::local::Local;
 
 use crate::compare::compare;
 use crate::got::Got;
-use crate::play::{Cut, Played, play};
+use crate::play::{Cut, Played, Times, play};
 use crate::report::{Failure, Report, StoryReport};
 use crate::trace::{Expected, ExpectedAlert, Story, Trace};
 
@@ -93,9 +93,9 @@ fn find_above(trace: &Path, with: &str) -> Option<PathBuf> {
 
 impl Prepared {
     fn tell(&self, story: &Story) -> StoryReport {
-        let played = play(&self.loaded.plan, story, Cut::Whole);
+        let played = play(&self.loaded.plan, story, Cut::Whole, Times::Record);
         let mut failures = played.unreadable.clone();
-        if play(&self.loaded.plan, story, Cut::Single) != played {
+        if play(&self.loaded.plan, story, Cut::Single, Times::Record) != played {
             let reason = "what comes of the story depends on how its records are cut into batches";
             failures.push(Failure::new(0, reason.to_string()));
         }

@@ -213,10 +213,11 @@ pub struct ReplayArgs {
 #[command(after_help = "Examples:
   tocsin check my-rules/
   tocsin check rule.yml --json
+  tocsin check my-rules/ --deny warnings --navigator layer.json
   tocsin check tocsin.yaml
 
 A YAML file with the top-level keys of a configuration, or named tocsin.yaml, is checked as one.
-Exit status: 0 fine, 1 diagnostics of level error, 2 wrong usage.")]
+Exit status: 0 fine, 1 diagnostics of level error or denied, 2 wrong usage.")]
 pub struct CheckArgs {
     /// Rule files, configurations or folders (default: the shipped rules).
     #[arg(value_name = "PATH")]
@@ -230,9 +231,26 @@ pub struct CheckArgs {
     #[arg(long)]
     pub json: bool,
 
+    /// Exit with 1 on warnings too, or on notes and warnings.
+    #[arg(long, value_name = "SEVERITY")]
+    pub deny: Option<DenyArg>,
+
+    /// Also write which ATT&CK techniques the rules are tagged with, as a layer for the ATT&CK Navigator.
+    #[arg(long, value_name = "FILE")]
+    pub navigator: Option<PathBuf>,
+
     /// What the house adds to the language of rules.
     #[command(flatten)]
     pub local: LocalArgs,
+}
+
+/// What `check` takes for as bad as an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum DenyArg {
+    /// Warnings.
+    Warnings,
+    /// Warnings and notes.
+    Notes,
 }
 
 /// `tocsin test`
@@ -241,6 +259,7 @@ pub struct CheckArgs {
   tocsin test rules/
   tocsin test rules/sshd/ssh_brute_force.trace --junit report.xml
 
+Tests are the .trace files beside rules, and the examples in rules: rsigma.exemplars and tests.
 Exit status: 0 all passed, 1 failures, 2 wrong usage or no test found.")]
 pub struct TestArgs {
     /// Traces, rules or folders (default: the folder `rules`).

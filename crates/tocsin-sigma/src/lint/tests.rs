@@ -9,14 +9,14 @@ fn told(logsource: &str, selection: &str) -> Vec<String> {
     let rule = format!(
         "title: t\nlevel: low\nlogsource: {{{logsource}}}\ndetection:\n  condition: selection\n  selection:\n{indented}"
     );
-    let is_known = |field: &str| matches!(field, "a" | "b" | "event.outcome" | "source.ip" | "source.port");
+    let names = FieldNames::new(["a", "b", "event.outcome", "source.ip", "source.port"]);
     let (documents, _) = crate::parse(Arc::default(), &rule);
     assert_eq!(documents.len(), 1, "the rule loads: {rule}");
     let line = |found: Diagnostic| {
         let place = format!("{}:{}", found.place.line - 6, found.place.column - 4);
         format!("{place} {} {}", found.severity.as_str(), found.code)
     };
-    lint(&Arc::default(), &rule, &is_known).into_iter().map(line).collect()
+    lint(&Arc::default(), &rule, &names).into_iter().map(line).collect()
 }
 
 fn check(selection: &str, expect: &[&str]) {
@@ -84,7 +84,7 @@ fn values_that_stand_twice() {
     check("a:\n  - x\n  - y\n  - X", &["4:5 warning duplicate_value"]);
     check("a|cased:\n  - x\n  - X", &[]);
     check("a|re:\n  - x\n  - X", &[]);
-    check("a|base64|contains:\n  - xxxx\n  - XXXX", &[]);
+    check("a|base64offset|contains:\n  - xxxx\n  - XXXX", &[]);
     check("- x\n- x", &["2:3 warning duplicate_value"]);
 }
 
@@ -98,13 +98,55 @@ fn windash_on_values_without_options() {
 fn fields_no_format_fills() {
     check("- a: x\n- zz|contains: y", &["2:3 info unknown_field"]);
     assert_eq!(told("product: linux, service: sshd", "zz: y"), ["1:1 info unknown_field"]);
-    assert_eq!(told("product: windows, service: security", "zz: y"), [""; 0]);
+    for (field, expect) in [
+        ("zz", &[][..]),
+        ("Image", &[]),
+        ("SomethingNew", &[]),
+        ("Imagee|contains", &["1:1 warning unknown_field"]),
+        ("commandLine", &["1:1 warning unknown_field"]),
+    ] {
+        let found = told("product: windows, service: security", &format!("{field}: y"));
+        assert_eq!(found, expect, "{field}");
+    }
+    assert_eq!(told("category: authentication", "source.ipp: y"), ["1:1 warning unknown_field"]);
+    assert_eq!(told("product: aws", "sourceipaddress: y"), [""; 0]);
+}
+
+#[test]
+fn a_field_that_several_rules_use_is_known() {
+    let rule = |name: &str| {
+        format!(
+            "title: t\nname: {name}\nlevel: low\nlogsource: {{category: web}}\ndetection: {{s: {{my.own: x}}, condition: s}}\n"
+        )
+    };
+    let told = |rules: &[&str]| {
+        let text = rules.iter().map(|name| rule(name)).collect::<Vec<_>>().join("---\n");
+        let (documents, _) = crate::parse(Arc::default(), &text);
+        let (set, _) = crate::compile::compile(documents, crate::compile::Options { gate: true });
+        lint(&Arc::default(), &text, &FieldNames::new([]).used_in(&set)).len()
+    };
+    assert_eq!((told(&["a"]), told(&["a", "b"])), (1, 0));
+}
+
+#[test]
+fn expressions_and_encodings_that_look_for_something_else() {
+    check("a|re: ' x'", &["1:7 info regex_space"]);
+    check("a|re: 'x '", &["1:7 info regex_space"]);
+    check("a|re: 'x y'", &[]);
+    check("a|re: '[^\\s\\S]'", &["1:7 warning never_matches"]);
+    check("a|base64|contains: 'foo'", &["1:1 info base64_without_offset"]);
+    check("a|base64offset|contains: 'foo'", &[]);
+    check("a|base64: 'foo'", &[]);
+    check("event.outcome|gt: 3", &["1:1 warning never_matches"]);
+    check("source.port|cidr: 10.0.0.0/8", &["1:1 warning never_matches"]);
+    check("source.port|gt: 3", &[]);
+    check("source.ip|cidr: 10.0.0.0/8", &[]);
 }
 
 /// What a whole file is told.
 fn file(text: &str) -> Vec<String> {
     let line = |found: Diagnostic| format!("{}:{} {}", found.place.line, found.place.column, found.code);
-    lint(&Arc::default(), text, &|field| field == "source.ip").into_iter().map(line).collect()
+    lint(&Arc::default(), text, &FieldNames::new(["source.ip"])).into_iter().map(line).collect()
 }
 
 #[test]

@@ -23,6 +23,7 @@ enum Holds {
 
 /// Taxonomy fields whose values are all of a kind, because the decoder sees to it.
 const TYPED_FIELDS: &[(&str, Holds)] = &[
+    ("EventID", Holds::Numbers),
     ("event.outcome", Holds::Words(&["success", "failure"])),
     ("http.response.body.bytes", Holds::Numbers),
     ("http.response.status_code", Holds::Numbers),
@@ -147,6 +148,55 @@ pub(super) fn what_the_field_never_holds(findings: &mut Findings, line: &ItemLin
         };
         findings.warning_with_hint(value.place, "never_matches", reason, hint);
     }
+}
+
+/// Comparisons that a field's kind of values never meets.
+pub(super) fn comparisons_of_another_kind(findings: &mut Findings, line: &ItemLine<'_>) {
+    let Some(field) = line.field else { return };
+    let Some((_, holds)) = TYPED_FIELDS.iter().find(|(name, _)| *name == field) else { return };
+    let number = ["lt", "lte", "gt", "gte"].into_iter().find(|modifier| line.has(modifier));
+    let wrong = match holds {
+        Holds::Numbers => line.has("cidr").then_some(("cidr", "holds numbers, no addresses")),
+        Holds::Addresses => number.map(|modifier| (modifier, "holds addresses, no numbers")),
+        Holds::Words(_) => {
+            number.or(line.has("cidr").then_some("cidr")).map(|modifier| (modifier, "holds words"))
+        }
+    };
+    if let Some((modifier, what)) = wrong {
+        let reason = format!("`{field}|{modifier}` never holds: the field {what}");
+        findings.warning(line.place, "never_matches", reason);
+    }
+}
+
+/// Expressions with a space at an end, and those nothing can meet.
+pub(super) fn expressions_that_look_odd(findings: &mut Findings, line: &ItemLine<'_>) {
+    if !line.has("re") {
+        return;
+    }
+    for value in &line.values {
+        let text = &value.scalar.text;
+        if text.len() > REGEX_TEXT_BYTES_MAX {
+            continue;
+        }
+        if text.starts_with(' ') || (text.ends_with(' ') && !text.ends_with("\\ ")) {
+            let reason = "the space at the end of the expression must be in the value";
+            let hint = "leave it out, or write `\\s` or `\\x20` to show that it is meant";
+            findings.info_with_hint(value.place, "regex_space", reason, hint);
+        }
+        let parsed = ParserBuilder::new().build().parse(&translate(text));
+        if parsed.is_ok_and(|hir| hir.properties().minimum_len().is_none()) {
+            findings.warning(value.place, "never_matches", format!("`{text}` is found in no text"));
+        }
+    }
+}
+
+/// `base64` finds a part of a text only where that begins at every third byte.
+pub(super) fn part_of_encoded_text(findings: &mut Findings, line: &ItemLine<'_>) {
+    let (true, true, Some(field)) = (line.has("base64"), line.has("contains"), line.field) else { return };
+    let reason =
+        "encoded by `base64`, the value is found only where it begins at every third byte of the text";
+    let hint = format!("write `{field}|base64offset|contains` to find it anywhere");
+    findings.info_with_hint(line.place, "base64_without_offset", reason, hint);
 }
 
 /// A value with what its modifiers add.

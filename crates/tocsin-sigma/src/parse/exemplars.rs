@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use tocsin_core::time::Span;
 
 use super::Subject;
-use crate::ast::{Exemplar, ExemplarEvent, Place};
+use crate::ast::{Exemplar, ExemplarEvent, Place, Shows};
 use crate::finding::{Findings, advise};
 use crate::limits::EXEMPLARS_MAX;
 use crate::yaml::{Data, Entry, Kind, Node, Scalar};
@@ -79,7 +79,7 @@ fn exemplar(findings: &mut Findings, node: &Node, index: usize, subject: Subject
         Subject::Correlation => sequence(findings, entry)?,
         Subject::Detection | Subject::Filter => vec![event(findings, entry, Span(0))?],
     };
-    Some(Exemplar { name, place: node.place, matches, events })
+    Some(Exemplar { name, place: node.place, matches, shows: Shows::Fields, events })
 }
 
 /// Events with offsets that never go back.
@@ -151,7 +151,7 @@ fn only_keys(findings: &mut Findings, node: &Node, known: &[&str]) -> Option<()>
 }
 
 /// A YAML value as JSON. The depth of the YAML tree bounds the recursion.
-fn write_json(node: &Node, out: &mut String) {
+pub(super) fn write_json(node: &Node, out: &mut String) {
     match &node.data {
         Data::Scalar(scalar) => write_scalar(scalar, out),
         Data::List(nodes) => {

@@ -20,7 +20,8 @@ pub const ACTIONS: [&str; 11] = [
     "notify",
 ];
 
-const KEYS: [&str; 6] = ["type", "confidence", "message", "details", "actions", "episode"];
+// `tests` is read in `inline_tests`.
+const KEYS: [&str; 7] = ["type", "confidence", "message", "details", "actions", "episode", "tests"];
 
 /// Reads the extension. What is wrong in it keeps the rule from loading: its author wrote it for
 /// this very program.

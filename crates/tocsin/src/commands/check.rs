@@ -2,21 +2,21 @@
 
 use std::cmp::Reverse;
 use std::io::{self, BufWriter, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tocsin_decode::known::is_known;
-use tocsin_pipeline::plan::{LoadOptions, RuleFile, load};
+use anyhow::Context;
+use tocsin_decode::known;
+use tocsin_pipeline::plan::{LoadOptions, Loaded, RuleFile, load};
 use tocsin_sigma::ast::{Diagnostic, Severity};
 use tocsin_sigma::finding::bounded;
-use tocsin_sigma::lint::lint;
-use tocsin_sigma::local::Local;
+use tocsin_sigma::lint::{FieldNames, lint, lint_conditions};
 
-use crate::cli::CheckArgs;
+use crate::cli::{CheckArgs, DenyArg};
 use crate::commands::{FINDINGS, FINE, UsageError};
 use crate::config;
 use crate::loading;
-use crate::output::{complain, diagnostics, unless_closed};
+use crate::output::{complain, diagnostics, navigator, unless_closed};
 
 /// Runs the command.
 ///
@@ -26,7 +26,11 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<u8> {
     let Asked { files, configs, unreadable } = asked(args)?;
     let nothing = files.is_empty() && configs.is_empty();
     let (local, told) = loading::local(&args.local)?;
-    let found = findings(&files, &configs, unreadable.into_iter().chain(told).collect(), local);
+    let loaded = load(&files, LoadOptions { gate: true, seed: 0, local });
+    if let Some(file) = &args.navigator {
+        write_layer(file, &loaded)?;
+    }
+    let found = findings(&files, &configs, unreadable.into_iter().chain(told).collect(), loaded);
     let sources: Vec<RuleFile> = files.into_iter().chain(configs).collect();
     let mut out = BufWriter::new(io::stdout().lock());
     let written = if args.json {
@@ -41,8 +45,21 @@ pub fn run(args: &CheckArgs) -> anyhow::Result<u8> {
         );
     }
     complain(&count(&found, sources.len()));
-    let broken = found.iter().any(|finding| finding.severity == Severity::Error);
+    let denied = match args.deny {
+        None => Severity::Error,
+        Some(DenyArg::Warnings) => Severity::Warning,
+        Some(DenyArg::Notes) => Severity::Info,
+    };
+    let broken = found.iter().any(|finding| finding.severity >= denied);
     Ok(if broken { FINDINGS } else { FINE })
+}
+
+/// Writes the techniques of the rules that load.
+fn write_layer(file: &Path, loaded: &Loaded) -> anyhow::Result<()> {
+    let rules = loaded.rules.rules.iter().map(|rule| (rule.meta.title.as_str(), rule.meta.tags.as_slice()));
+    let mut text = format!("{:#}", navigator::layer(rules));
+    text.push('\n');
+    std::fs::write(file, text).with_context(|| file.display().to_string())
 }
 
 /// What is to be checked.
@@ -72,12 +89,14 @@ fn findings(
     files: &[RuleFile],
     configs: &[RuleFile],
     unreadable: Vec<Diagnostic>,
-    local: Arc<Local>,
+    loaded: Loaded,
 ) -> Vec<Diagnostic> {
     let mut found = unreadable;
-    found.extend(load(files, LoadOptions { gate: true, seed: 0, local }).diagnostics);
+    let names = FieldNames::new(known::names()).used_in(&loaded.rules);
+    found.extend(lint_conditions(&loaded.rules));
+    found.extend(loaded.diagnostics);
     for file in files {
-        found.extend(lint(&Arc::new(file.path.clone()), &file.text, &is_known));
+        found.extend(lint(&Arc::new(file.path.clone()), &file.text, &names));
     }
     for file in configs {
         found.extend(config::check(&file.path, &file.text));

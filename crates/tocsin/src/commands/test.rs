@@ -1,12 +1,14 @@
-//! `tocsin test`: the stories that lie beside rules, played.
+//! `tocsin test`: the stories that lie beside rules and the examples that stand in them, played.
 
 use std::collections::BTreeSet;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use tocsin_io::rule_files::list;
+use tocsin_io::rule_files::{self, list};
+use tocsin_pipeline::plan::RuleFile;
 use tocsin_testkit::Report;
+use tocsin_testkit::examples::{may_have_examples, run_examples};
 
 use crate::cli::TestArgs;
 use crate::commands::{FINDINGS, FINE, UsageError};
@@ -23,20 +25,25 @@ const TRACE: &str = "trace";
 /// # Errors
 /// Wrong usage, or results that cannot be written.
 pub fn run(args: &TestArgs) -> anyhow::Result<u8> {
-    let traces = traces(&args.paths)?;
+    let Asked { traces, files } = asked(&args.paths)?;
     let (local, found) = loading::local(&args.local)?;
     found.iter().for_each(|finding| complain(&loading::written(finding)));
     let mut out = BufWriter::new(io::stdout().lock());
     let mut reports = Vec::with_capacity(traces.len());
     let mut reader_left = false;
-    for trace in &traces {
-        let report = tocsin_testkit::run_with(trace, &local);
+    let played = traces.iter().map(|trace| tocsin_testkit::run_with(trace, &local));
+    let examples = files.iter().filter_map(|file| run_examples(file, &files, &local));
+    for report in played.chain(examples) {
         if !reader_left {
             let written = tell(&mut out, &report).and_then(|()| out.flush());
             reader_left = written.is_err();
             unless_closed(written)?;
         }
         reports.push(report);
+    }
+    if reports.is_empty() {
+        let message = "there is no test to run: no .trace, and no examples in rules".to_string();
+        return Err(UsageError(message).into());
     }
     if let Some(file) = &args.junit {
         std::fs::write(file, junit::document(&reports)).with_context(|| file.display().to_string())?;
@@ -49,39 +56,58 @@ pub fn run(args: &TestArgs) -> anyhow::Result<u8> {
     Ok(if failed > 0 { FINDINGS } else { FINE })
 }
 
-/// The traces of these paths: a trace itself, the one beside a rule, all in a folder.
-fn traces(paths: &[PathBuf]) -> anyhow::Result<BTreeSet<PathBuf>> {
+/// What is to be tested.
+struct Asked {
+    traces: BTreeSet<PathBuf>,
+    /// Rules, of which some may hold examples.
+    files: Vec<RuleFile>,
+}
+
+/// The tests of these paths: a trace itself, the one beside a rule, all in a folder.
+fn asked(paths: &[PathBuf]) -> anyhow::Result<Asked> {
     let default = [PathBuf::from(DEFAULT_FOLDER)];
     let paths = if paths.is_empty() { &default } else { paths };
     let mut traces = BTreeSet::new();
+    let mut rules = Vec::new();
+    let mut alone = BTreeSet::new();
+    let mut problems = BTreeSet::new();
     for path in paths {
         let found = list(path, &[TRACE]).map_err(|error| UsageError(error.to_string()))?;
-        for problem in found.problems {
-            complain(&loading::written(&loading::unreadable(problem)));
-        }
+        problems.extend(found.problems.into_iter().map(|p| loading::written(&loading::unreadable(p))));
         if path.is_dir() {
             traces.extend(found.items);
+            rules.push(path.clone());
             continue;
         }
         let trace = path.with_extension(TRACE);
-        if !trace.is_file() {
-            let message = format!("{}: there is no test beside it ({})", path.display(), trace.display());
-            return Err(UsageError(message).into());
+        if *path != trace {
+            rules.push(path.clone());
         }
-        traces.insert(trace);
+        if trace.is_file() {
+            traces.insert(trace);
+        } else {
+            alone.insert(path);
+        }
     }
-    if traces.is_empty() {
-        let message = "there is no test (.trace) to run".to_string();
+    let found = rule_files::read(&rules).map_err(|error| UsageError(error.to_string()))?;
+    problems.extend(found.problems.into_iter().map(|p| loading::written(&loading::unreadable(p))));
+    problems.iter().for_each(|problem| complain(problem));
+    let untested =
+        found.items.iter().find(|file| alone.contains(&file.path) && !may_have_examples(&file.text));
+    if let Some(file) = untested {
+        let trace = file.path.with_extension(TRACE);
+        let (file, trace) = (file.path.display(), trace.display());
+        let message = format!("{file}: there is no test in it (`tests`) nor beside it ({trace})");
         return Err(UsageError(message).into());
     }
-    Ok(traces)
+    Ok(Asked { traces, files: found.items })
 }
 
-/// One line for a trace, and what differs.
+/// One line for a file, and what differs.
 fn tell(out: &mut impl Write, report: &Report) -> io::Result<()> {
     let file = shown(&report.file);
     let stories = report.stories.len();
-    let plural = if stories == 1 { "story" } else { "stories" };
+    let plural = report.cases.word(stories);
     if report.passed() {
         return writeln!(out, "ok {file} ({stories} {plural})");
     }

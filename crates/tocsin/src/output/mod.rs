@@ -6,6 +6,7 @@ pub mod alerts;
 pub mod diagnostics;
 pub mod junit;
 pub mod matches;
+pub mod navigator;
 pub mod progress;
 pub mod sanitise;
 pub mod tree;

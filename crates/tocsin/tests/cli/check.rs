@@ -144,3 +144,92 @@ fn nothing_to_check_is_wrong_usage() {
     assert_eq!(folder.run(&["check", "missing"]).code, 2);
     assert_eq!(folder.run(&["check", "empty"]).code, 2);
 }
+
+#[test]
+fn warnings_and_notes_are_denied_on_request() {
+    let folder = Folder::new()
+        .with("warning.yml", GOOD.replace("level: low\n", ""))
+        .with("note.yml", GOOD.replace("event.outcome", "my.own"))
+        .with("good.yml", GOOD);
+    for (file, deny, code) in [
+        ("warning.yml", "warnings", 1),
+        ("warning.yml", "notes", 1),
+        ("note.yml", "warnings", 0),
+        ("note.yml", "notes", 1),
+        ("good.yml", "notes", 0),
+        ("good.yml", "everything", 2),
+    ] {
+        assert_eq!(folder.run(&["check", file, "--deny", deny]).code, code, "{file} {deny}");
+    }
+}
+
+#[test]
+fn techniques_become_a_layer_of_the_navigator() {
+    let tagged = |title: &str, tags: &str| format!("{}tags: [{tags}]\n", GOOD.replace("Good", title));
+    let folder = Folder::new()
+        .with("rules/a.yml", tagged("A", "attack.credential-access, attack.t1110.001"))
+        .with("rules/b.yml", tagged("B", "attack.t1110.001, attack.t1078, cve.2024-1"))
+        .with("rules/broken.yml", tagged("C", "attack.t1566").replace("low", "loww"));
+    let outcome = folder.run(&["check", "rules", "--navigator", "layer.json"]);
+    assert_eq!(outcome.code, 1, "a rule is broken; the layer holds the others");
+    let layer: Value = serde_json::from_str(&folder.text("layer.json")).unwrap();
+    assert_eq!(layer["versions"]["layer"], "4.5");
+    assert_eq!(layer["domain"], "enterprise-attack");
+    assert!(["name", "description"].iter().all(|key| layer[key].is_string()));
+    assert_eq!(layer["gradient"]["colors"].as_array().map(Vec::len), Some(2));
+    assert_eq!((&layer["gradient"]["minValue"], &layer["gradient"]["maxValue"]), (&json!(0), &json!(2)));
+    assert_eq!(
+        layer["techniques"],
+        json!([
+            {"techniqueID": "T1078", "score": 1, "comment": "B", "enabled": true},
+            {"techniqueID": "T1110.001", "score": 2, "comment": "A\nB", "enabled": true},
+        ])
+    );
+    assert_eq!(folder.run(&["check", "rules", "--navigator", "no/such/folder.json"]).code, 3);
+}
+
+const IMPOSSIBLE: &str = "\
+title: Impossible
+logsource:
+  product: windows
+  category: process_creation
+detection:
+  selection:
+    EventID: 11
+    Imagee|endswith: '\\cmd.exe'
+  filter_other:
+    EventID: 12
+  condition: selection and not filter_other
+level: low
+";
+
+#[test]
+fn rules_that_can_never_match_are_told() {
+    let outcome = Folder::new().with("a.yml", IMPOSSIBLE).run(&["check", "a.yml", "--json"]);
+    assert_eq!(outcome.code, 0, "a rule that loads is no error: {}", outcome.err);
+    let found: Vec<Value> = outcome.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let told: Vec<String> = found
+        .iter()
+        .map(|found| format!("{}:{} {}", found["line"], found["column"], found["code"].as_str().unwrap()))
+        .collect();
+    assert_eq!(told, ["1:1 rule_never_matches", "7:5 contradiction", "8:5 unknown_field"]);
+    assert_eq!(found[2]["hint"], "did you mean `Image`?");
+    let reason = found[1]["reason"].as_str().unwrap();
+    assert!(reason.contains("(is 11): the log source asks that it is \"1\""), "{reason}");
+    let possible = IMPOSSIBLE.replace("EventID: 11", "EventID: 1").replace("Imagee", "Image");
+    let outcome = Folder::new().with("a.yml", possible).run(&["check", "a.yml", "--deny", "warnings"]);
+    assert_eq!(outcome.code, 1, "{}", outcome.out);
+    let first = "a.yml:10:5: warning: `filter_other` never applies: ";
+    assert!(outcome.out.starts_with(first), "{}", outcome.out);
+    assert_eq!(outcome.err, "0 errors, 1 warning, 0 notes in 1 file\n");
+}
+
+#[test]
+fn a_field_that_another_rule_uses_is_known() {
+    let own = |name: &str| {
+        GOOD.replace("title: Good", &format!("title: {name}")).replace("event.outcome", "my.own")
+    };
+    let folder = Folder::new().with("r/a.yml", own("a")).with("r/b.yml", own("b"));
+    assert!(folder.run(&["check", "r/a.yml"]).out.contains("[unknown_field]"));
+    assert_eq!(folder.run(&["check", "r"]).out, "");
+}

@@ -212,3 +212,75 @@ fn rules_that_do_not_load_are_wrong_usage() {
     assert_eq!(folder.run_with_input(&both, b"{}").code, 2);
     assert_eq!(folder.run_with_input(&both, LINE.as_bytes()).code, 0);
 }
+
+const CHAIN: &str = "\
+title: A failed login at night
+name: at_night
+logsource:
+  category: authentication
+detection:
+  selection:
+    event.outcome: failure
+    at|hour|lt: 6
+  condition: selection
+level: low
+---
+title: Not the scanner
+logsource:
+  category: authentication
+filter:
+  rules: [at_night]
+  scanner:
+    source.ip|cidr: 10.0.0.0/8
+  condition: not scanner
+---
+title: Several sums
+name: sums
+correlation:
+  type: value_sum
+  rules: [at_night]
+  group-by: [source.ip]
+  timespan: 5m
+  condition: {field: size, gte: 10}
+---
+title: First one, then the other
+name: chain
+correlation:
+  type: temporal_ordered
+  rules: [at_night, sums]
+  group-by: [source.ip]
+  timespan: 1h
+level: high
+";
+
+#[test]
+fn filters_parts_of_a_time_and_chains_are_explained() {
+    let folder = Folder::new().with("all.yml", CHAIN);
+    let event = br#"{"type":"login_failed","source_ip":"203.0.113.7","at":"2026-01-15T03:10:00Z","size":4}"#;
+    let outcome = folder.run_with_input(&["explain", "-r", "all.yml", "-"], event);
+    assert_eq!((outcome.code, outcome.err.as_str()), (0, ""));
+    for part in [
+        "✓ at hour in UTC < 6: seen \"2026-01-15T03:10:00Z\"",
+        "✓ filter Not the scanner",
+        "✗ source.ip is in 10.0.0.0/8: seen \"203.0.113.7\"",
+        "✓ takes part in: Several sums (sums)",
+        "✓ group key: source.ip is \"203.0.113.7\"",
+        "✓ value: size is 4",
+        "· the rest is state: a sum of at least 10 within 5 minutes per source.ip",
+        "✓ sums takes the event into account",
+        "· the rest is state: all 2 rules seen, in this order, within 1 hour per source.ip",
+    ] {
+        assert!(outcome.out.contains(part), "{part} in {}", outcome.out);
+    }
+    let scanner = br#"{"type":"login_failed","source_ip":"10.1.2.3","at":"2026-01-15T13:10:00Z","size":4}"#;
+    let outcome = folder.run_with_input(&["explain", "-r", "all.yml", "-"], scanner);
+    assert_eq!(outcome.code, 1);
+    for part in [
+        "✗ at hour in UTC < 6",
+        "✗ filter Not the scanner",
+        "✗ takes no part in: First one",
+        "✗ sums has nothing to do",
+    ] {
+        assert!(outcome.out.contains(part), "{part} in {}", outcome.out);
+    }
+}

@@ -130,7 +130,11 @@ fn broken_rules_come_with_a_hint() {
         (with("source.ip|cidr: 10.0.0.0/99"), "cidr_value", "write a length from 0 to 32"),
         (with("user.name|re: 'a('"), "regex_value", "close every `(`"),
         (with("user.name|re: '*a'"), "regex_value", r"write `\*`"),
-        (with("user.name|expand: '%admins%'"), "unsupported_modifier", "write the values out"),
+        (
+            with("user.name|expand: '%admins%'"),
+            "unknown_placeholder",
+            "give it values, `admins: [value, value]`",
+        ),
         (checked(&format!("{FAILED}# {}\n", "x".repeat(2 << 20))), "file_too_large", "split it"),
     ] {
         assert!(told.contains(code) && told.contains(&format!("\n  hint: {hint}")), "{told}");
@@ -154,7 +158,7 @@ fn rings_of_correlations_are_told_as_such() {
         );
     }
     let chain = checked(&(named("a", "11", "[b]") + &named("b", "12", "[failed]") + FAILED));
-    assert!(chain.contains("`b` is itself a correlation [unknown_rule]"), "{chain}");
+    assert!(!chain.contains("error"), "one upon the other is no ring: {chain}");
     let unknown = checked(&named("a", "11", "[nobody]"));
     assert!(unknown.contains("hint: name the file or folder that holds it too"), "{unknown}");
 }
