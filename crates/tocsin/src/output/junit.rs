@@ -100,9 +100,10 @@ mod tests {
             file: "x.trace".into(),
             faults: Vec::new(),
             stories: vec![story(Vec::new()), story(vec![failure])],
+            cases: Vec::new(),
         };
-        let broken =
-            Report { file: "y.trace".into(), faults: vec!["y.trace:1: no".into()], stories: Vec::new() };
+        let faults = vec!["y.trace:1: no".into()];
+        let broken = Report { file: "y.trace".into(), faults, stories: Vec::new(), cases: Vec::new() };
         assert_eq!(
             document(&[played, broken]),
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
