@@ -88,6 +88,8 @@ fn escaped(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use tocsin_testkit::report::Cases;
+
     use super::*;
 
     #[test]
@@ -100,10 +102,10 @@ mod tests {
             file: "x.trace".into(),
             faults: Vec::new(),
             stories: vec![story(Vec::new()), story(vec![failure])],
-            cases: Vec::new(),
+            cases: Cases::Stories,
         };
         let faults = vec!["y.trace:1: no".into()];
-        let broken = Report { file: "y.trace".into(), faults, stories: Vec::new(), cases: Vec::new() };
+        let broken = Report { file: "y.trace".into(), faults, stories: Vec::new(), cases: Cases::Stories };
         assert_eq!(
             document(&[played, broken]),
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
