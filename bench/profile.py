@@ -100,7 +100,8 @@ def main():
     options = arguments()
     if not shutil.which("valgrind"):
         sys.exit("bench: missing: valgrind (Debian: apt-get install valgrind)")
-    folder = Path(options.folder).resolve()
+    # A folder for each size: files are made once.
+    folder = Path(options.folder).resolve() / str(options.events)
     folder.mkdir(parents=True, exist_ok=True)
     lab = Lab(ROOT, folder, str(Path(options.tocsin).resolve()), "", {}, {}, Sizes(head=options.events, times=1))
     version, commit = first_line([lab.tocsin, "--version"]), first_line(["git", "rev-parse", "--short", "HEAD"])
