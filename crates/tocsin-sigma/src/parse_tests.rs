@@ -50,6 +50,12 @@ fn metadata_that_is_wrong() {
         ("tags: [attack.t1110, T1110]", "2:22 warning tag_shape"),
         ("tags:\n  - attack.T1110", "3:5 warning tag_shape"),
         ("tags: [a.b, a.b]", "2:13 warning duplicate_tag"),
+        ("tags: [attack.defense_evasion]", "2:8 info old_tag"),
+        ("date: 2026/13/31", "2:7 warning date_shape"),
+        ("references: [a, b, a]", "2:20 info duplicate_value"),
+        ("fields: {a: b}", "2:9 warning list_shape"),
+        ("falsepositives: [x]", "2:18 info too_short"),
+        ("scope: [[a]]", "2:9 warning list_shape"),
         ("tags: {a: b}", "2:7 error wrong_type"),
         ("taxonomy: other", "2:11 error unknown_taxonomy"),
         (&format!("name: {long}"), "2:7 error too_long"),
@@ -66,11 +72,28 @@ fn metadata_that_is_wrong() {
     ] {
         assert_eq!(with(lines), vec![expect.to_owned()], "{lines}");
     }
-    for lines in
-        ["taxonomy: sigma", "level: informational", "related: [{id: a, type: similar}]", "tags:", "x: &a 1"]
-    {
+    for lines in [
+        "taxonomy: sigma",
+        "level: informational",
+        "related: [{id: a, type: similar}]",
+        "tags:",
+        "x: &a 1",
+        "falsepositives: none known",
+        "scope:",
+        "tags: [attack.t1055.001, detection.threat-hunting, car.2016-04-005]",
+    ] {
         assert_eq!(with(lines), Vec::<String>::new(), "{lines}");
     }
+}
+
+#[test]
+fn tactics_of_version_one_are_taken_as_those_of_today() {
+    let text = format!("title: t\ntags: [attack.defense_evasion, attack.t1055, attack.g0016]\n{DETECTION}");
+    let (documents, diagnostics) = load(&text);
+    assert_eq!(documents[0].head.tags, ["attack.defense-evasion", "attack.t1055", "attack.g0016"]);
+    assert_eq!(diagnostics[0].hint.as_deref(), Some("write `attack.defense-evasion`"));
+    let old = load(&format!("title: t\ndate: 2020/01/31\n{DETECTION}")).1;
+    assert_eq!(old[0].hint.as_deref(), Some("write `2020-01-31`"));
 }
 
 #[test]

@@ -73,7 +73,7 @@ const WRONG: [(&str, &str); 26] = [
     ),
     (
         "sources: {http: {format: xml}}",
-        "1:26: error: `sources.http.format`: unknown word `xml` [wrong_value] | known: auto, access_log, evtx_json, json, syslog",
+        "1:26: error: `sources.http.format`: unknown word `xml` [wrong_value] | known: auto, access_log, cef, cloudtrail, evtx_json, json, logfmt, ocsf, syslog",
     ),
     (
         "sources: {http: {as_of: today}}",
@@ -161,7 +161,7 @@ fn variables_are_told_by_name_and_unknown_ones_are_errors() {
         (
             &[("TOCSIN_DETECT__XYZZY", "1")],
             &[
-                "error: `TOCSIN_DETECT__XYZZY`: no setting has this name [unknown_variable] | known: TOCSIN_DETECT__LATENESS, TOCSIN_DETECT__GRACE, TOCSIN_DETECT__IDLE",
+                "error: `TOCSIN_DETECT__XYZZY`: no setting has this name [unknown_variable] | known: TOCSIN_DETECT__LATENESS, TOCSIN_DETECT__GRACE, TOCSIN_DETECT__IDLE, TOCSIN_DETECT__STATE_BYTES_MAX",
             ],
         ),
         (
