@@ -47,8 +47,7 @@ impl RecordDecoder {
         RecordDecoder { formats, last: 0, row: Row::new(&context.taxonomy), slots: 0, context }
     }
 
-    /// Reads one record into the batch, or quarantines it. `valid` says that the whole batch is
-    /// UTF-8.
+    /// Reads one record into the batch, or quarantines it. `valid` says that it is known to be UTF-8.
     fn record(&mut self, batch: &mut EventBatch, record: Record<'_>, index: u32, valid: bool) {
         let outcome = if record.text().len() > RECORD_BYTES_MAX {
             Err(Refusal::new(Reason::RecordTooLarge, RECORD_BYTES_MAX))
@@ -111,6 +110,8 @@ impl Decoder for RecordDecoder {
         for (index, span) in records.iter().enumerate().filter(|(_, span)| span.len > 0) {
             let (start, end) = (span.start as usize, (span.start + span.len) as usize);
             let record = Record { bytes: &bytes, start, end, reference };
+            // A character cut in two by a record's end is whole in the batch.
+            let valid = valid && begins_character(&bytes, start) && begins_character(&bytes, end);
             self.record(&mut batch, record, index as u32, valid);
         }
         batch.raw.bytes = bytes;
@@ -118,6 +119,11 @@ impl Decoder for RecordDecoder {
         self.slots = batch.slots.len();
         batch
     }
+}
+
+/// Whether no character of valid UTF-8 goes on at this byte.
+fn begins_character(bytes: &[u8], at: usize) -> bool {
+    bytes.get(at).is_none_or(|byte| byte & 0xc0 != 0x80)
 }
 
 fn invalid_utf8(bytes: &[u8]) -> Option<usize> {

@@ -195,13 +195,14 @@ impl<M: Machine> Keyed<M> {
     /// Takes in one signal of this rule, whose key has this slot.
     fn absorb(&mut self, slot: u32, signal: &Signal, live: bool, context: &StepContext, out: &mut Found) {
         let entry = Entry::of(signal);
-        if live && self.machine.counts_on_ingest() {
-            self.absorb_on_ingest(slot, signal);
+        let second = live && self.machine.counts_on_ingest();
+        if second {
+            self.begin_second(slot, signal);
         }
+        let told = out.detections.len();
         if signal.beyond {
-            return;
-        }
-        if let Some(watermark) = signal.late_behind {
+            // No window in event time holds it.
+        } else if let Some(watermark) = signal.late_behind {
             self.settle(slot, watermark, context, out);
             self.absorb_late(slot, &entry, context, out);
         } else if let Some(state) = &mut self.states[slot as usize] {
@@ -212,6 +213,9 @@ impl<M: Machine> Keyed<M> {
                 let boundary = state.episode().map(|episode| episode.end);
                 self.machine.fold(waiting, boundary);
             }
+        }
+        if second {
+            self.absorb_on_ingest(slot, signal, out.detections.len() > told);
         }
     }
 

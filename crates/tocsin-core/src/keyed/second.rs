@@ -13,28 +13,33 @@ use super::Keyed;
 use super::state::{KeyState, Second};
 
 impl<M: Machine> Keyed<M> {
-    /// Counts an event on ingest time if its key had one that came late, this one included.
-    pub(super) fn absorb_on_ingest(&mut self, slot: u32, signal: &Signal) {
+    /// Gives a key whose event came late a second window, with what it remembers so far.
+    pub(super) fn begin_second(&mut self, slot: u32, signal: &Signal) {
         let Some(state) = &mut self.states[slot as usize] else { return };
-        if state.second().is_none() {
-            if signal.late_behind.is_none() {
-                return;
-            }
-            let mut kept = Vec::new();
-            self.machine.kept(&state.machine, &mut kept);
-            kept.extend(self.waiting.of(state.waiting).iter().copied());
-            let mut machine = M::State::default();
-            let mut kept: Vec<Entry> = kept.iter().map(Entry::on_ingest).collect();
-            kept.sort_unstable();
-            kept.dedup();
-            for entry in &kept {
-                self.machine.advance(&mut machine, entry);
-            }
-            state.set_second(Some(Second { machine, episode: None }));
+        if state.second().is_some() || signal.late_behind.is_none() {
+            return;
         }
+        let mut kept = Vec::new();
+        self.machine.kept(&state.machine, &mut kept);
+        kept.extend(self.waiting.of(state.waiting).iter().copied());
+        let mut kept: Vec<Entry> = kept.iter().map(Entry::on_ingest).collect();
+        kept.sort_unstable();
+        kept.dedup();
+        let mut machine = M::State::default();
+        for entry in &kept {
+            self.machine.advance(&mut machine, entry);
+        }
+        state.set_second(Some(Second { machine, episode: None }));
+    }
+
+    /// Counts an event on ingest time, where its key has a second window. `told` says that it made
+    /// an episode in event time.
+    pub(super) fn absorb_on_ingest(&mut self, slot: u32, signal: &Signal, told: bool) {
+        let Some(state) = &mut self.states[slot as usize] else { return };
         let entry = Entry::of(signal);
         self.scratch.clear();
-        advance(&*self.machine, state, &entry, signal.beyond, self.length, &mut self.scratch);
+        let absorbed = if told { Absorbed::Whole } else { Absorbed::of(signal.beyond) };
+        advance(&*self.machine, state, &entry, absorbed, self.length, &mut self.scratch);
     }
 
     /// Tells what changed on ingest time, and forgets what is over.
@@ -59,13 +64,30 @@ impl<M: Machine> Keyed<M> {
     }
 }
 
+/// What an episode in event time already has of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Absorbed {
+    /// It was made by it.
+    Whole,
+    /// It counted it, if it is open.
+    Counted,
+    /// Nothing: the event is too late for it.
+    Nothing,
+}
+
+impl Absorbed {
+    fn of(beyond: bool) -> Absorbed {
+        if beyond { Absorbed::Nothing } else { Absorbed::Counted }
+    }
+}
+
 /// Takes in an event at the time it came. An episode that is open already, on either clock, absorbs
 /// what it adds.
 fn advance<M: Machine>(
     machine: &M,
     state: &mut KeyState<M::State>,
     entry: &Entry,
-    beyond: bool,
+    absorbed: Absorbed,
     length: crate::time::Span,
     contributing: &mut Vec<Entry>,
 ) {
@@ -84,8 +106,11 @@ fn advance<M: Machine>(
         }
         return;
     }
+    if absorbed == Absorbed::Whole {
+        return;
+    }
     if let Some(episode) = state.episode_mut() {
-        if beyond {
+        if absorbed == Absorbed::Nothing {
             episode.extend(&[*entry]);
             episode.late = true;
         }

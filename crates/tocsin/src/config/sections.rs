@@ -90,7 +90,9 @@ fn rules(settings: &mut Settings) -> (Vec<PathBuf>, bool) {
     let watch = settings.section("rules").value("watch", true);
     let is_direct = settings.stands_for_list("rules", "rules.paths");
     let paths = settings.section("rules").list("paths", Vec::new(), RULE_PATHS_MAX);
-    let direct = is_direct.then(|| settings.section("").list("rules", Vec::new(), RULE_PATHS_MAX));
+    let direct =
+        settings.has_values("rules").then(|| settings.section("").list("rules", Vec::new(), RULE_PATHS_MAX));
+    let direct = direct.filter(|_| is_direct);
     (direct.unwrap_or(paths), watch)
 }
 

@@ -111,6 +111,13 @@ impl Settings {
         self.found.get(path)
     }
 
+    /// Whether values stand at a path itself.
+    #[must_use]
+    pub fn has_values(&self, path: &str) -> bool {
+        let value = self.found.get(path).map(|setting| &setting.value);
+        matches!(value, Some(Value::Text(_) | Value::List(_)))
+    }
+
     /// Whether values stand directly at a path that is a section otherwise, in place of those of `key`
     /// in it. Where both are set, what the environment says goes first.
     #[must_use]
@@ -118,9 +125,7 @@ impl Settings {
         let is_by_variable = |path: &str| {
             self.found.get(path).is_some_and(|setting| matches!(setting.origin, Origin::Variable(_)))
         };
-        let value = self.found.get(section).map(|setting| &setting.value);
-        let is_list = matches!(value, Some(Value::Text(_) | Value::List(_)));
-        is_list && (is_by_variable(section) || !is_by_variable(key))
+        self.has_values(section) && (is_by_variable(section) || !is_by_variable(key))
     }
 
     /// Notes that there is a key of this path.
