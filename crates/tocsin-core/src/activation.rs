@@ -2,8 +2,9 @@
 //! logic are: then its state goes on under its new number, and watermarks go on for all. State of
 //! every other rule ends, and its alerts end well.
 //!
-//! What rules over rules count is handed up to the watermark before anything changes, so that which
-//! rules it meets does not depend on when keys were last looked at.
+//! What rules over rules count is handed up to the watermark before anything changes, and episodes that
+//! are over are closed in the words of then, so that which rules these meet does not depend on when
+//! keys were last looked at.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -39,6 +40,8 @@ pub struct Move {
     pub episode: Span,
     /// Whether other stateful rules count what it finds.
     pub chained: bool,
+    /// Whether its text has changed, if not its logic.
+    pub has_other_words: bool,
     /// Whether it raises alerts no longer, though its state goes on for those that count it.
     pub is_silenced: bool,
 }
@@ -61,7 +64,13 @@ impl<'a> Moves<'a> {
             let now = &new.rules[rule.index()];
             now.detector.as_ref()?;
             let is_silenced = before.meta.alerts && !now.meta.alerts;
-            Some(Move { rule, episode: now.meta.episode, chained: !now.chains.is_empty(), is_silenced })
+            Some(Move {
+                rule,
+                episode: now.meta.episode,
+                chained: !now.chains.is_empty(),
+                has_other_words: before.meta.hash != now.meta.hash,
+                is_silenced,
+            })
         };
         Moves { old, places: old.rules.iter().map(place).collect() }
     }
@@ -75,13 +84,15 @@ impl<'a> Moves<'a> {
         self.old.rules[rule.index()].level
     }
 
-    /// Whether an old rule is counted by others, before or after.
-    pub(crate) fn is_chained(&self, rule: RuleIdx) -> bool {
-        !self.old.rules[rule.index()].chains.is_empty() || self.of(rule).is_some_and(|to| to.chained)
+    /// Whether an old rule must be settled before anything changes: others count what it finds, before
+    /// or after, or its alerts will have other words.
+    pub(crate) fn settles(&self, rule: RuleIdx) -> bool {
+        let counts = |to: Move| to.chained || to.has_other_words;
+        !self.old.rules[rule.index()].chains.is_empty() || self.of(rule).is_some_and(counts)
     }
 
-    fn has_chains(&self) -> bool {
-        (0..self.places.len() as u32).any(|rule| self.is_chained(RuleIdx(rule)))
+    fn any_settles(&self) -> bool {
+        (0..self.places.len() as u32).any(|rule| self.settles(RuleIdx(rule)))
     }
 }
 
@@ -110,10 +121,10 @@ impl Correlator {
             levels.clone().map(|level| self.context(marks.of_level(level))).collect()
         };
         let contexts: Contexts = self.tenants.iter().map(of_tenant).collect();
-        if moves.has_chains() {
+        if moves.any_settles() {
             for tenant in (0..self.tenants.len() as u32).map(TenantId) {
                 for shard in &mut self.shards {
-                    shard.settle_chains(tenant, &moves, &contexts, &mut found);
+                    shard.settle(tenant, &moves, &contexts, &mut found);
                 }
                 self.climb(&chain::none(tenant), &[], false, &mut found);
                 found.holds.clear();

@@ -119,15 +119,15 @@ impl Shard {
         self.rules.get_mut(&owner)
     }
 
-    /// Settles, up to their watermarks, a tenant's rules that others count.
-    pub(crate) fn settle_chains(
+    /// Settles, up to their watermarks, a tenant's rules for which it matters.
+    pub(crate) fn settle(
         &mut self,
         tenant: TenantId,
         moves: &Moves<'_>,
         contexts: &Contexts,
         out: &mut Found,
     ) {
-        let mine = |(owner, rule): &&(TenantId, RuleIdx)| *owner == tenant && moves.is_chained(*rule);
+        let mine = |(owner, rule): &&(TenantId, RuleIdx)| *owner == tenant && moves.settles(*rule);
         for owner in self.order.iter().filter(mine) {
             let context = &contexts[tenant.0 as usize][usize::from(moves.level(owner.1))];
             if let Some(state) = self.rules.get_mut(owner) {

@@ -20,10 +20,10 @@ logsource: {category: authentication}
 detection: {a: {event.outcome: failure}, condition: a}
 ";
 
-/// Files are read when somebody asks, and not before. No event is late, so counts are final at once.
+/// Files are read when somebody asks, and not before; alerts are final soon.
 const UNWATCHED: &str = "
 rules: {paths: [rules], watch: false}
-detect: {lateness: 0s, idle: 1s}
+detect: {lateness: 1s, idle: 1s}
 ";
 
 /// So many failures of one `field` within an hour.
@@ -106,6 +106,14 @@ impl World {
         assert_eq!(self.alerts(), expect);
     }
 
+    /// Waits until no alert can change when it began any more.
+    fn wait_for_final_alerts(&self) {
+        self.server.wait_for("final alerts", |server| {
+            let page = server.json("/api/v1/alerts", &self.admin);
+            page["items"].as_array().unwrap().iter().all(|alert| alert["provisional"] == false).then_some(())
+        });
+    }
+
     /// Waits until another set is active than this one; the list then.
     fn wait_for_other_than(&self, set: &Value) -> Value {
         self.server.wait_for("other rules", |_| {
@@ -162,10 +170,8 @@ fn an_alert_of_a_rule_that_goes_ends_well() {
     let world = World::start(folder(), UNWATCHED);
     world.fail(5);
     // The watermark passes the last event with the next one, or when nothing comes for a while.
-    let settled = |alert: &Value| alert["provisional"] == false;
-    let all = || world.server.json("/api/v1/alerts", &world.admin)["items"].as_array().unwrap().clone();
-    world.server.wait_for("final alerts", |_| all().iter().all(settled).then_some(()));
-    assert_eq!(all().len(), 2);
+    world.wait_for_final_alerts();
+    assert_eq!(world.alerts().len(), 2);
     std::fs::remove_file(world.folder.path().join("rules/user.yml")).unwrap();
     assert_eq!(counts(&world.reload()), [2, 2, 0, 0, 1]);
     world.fail(1);
@@ -351,6 +357,8 @@ fn after_a_restart_what_came_before_an_edit_meets_the_rules_of_then() {
     write(&world.folder, "rules/user.yml", &counting("by-user", "user.name", 3));
     assert_eq!(world.reload().status, 200);
     world.fail(1);
+    world.wait_for_alerts(&[("by-address", 5)]);
+    world.wait_for_final_alerts();
     let World { folder, server, key, admin } = world;
     server.kill();
     // Changed while nothing ran: active from the next start on.
