@@ -355,7 +355,9 @@ fn deadline<M: Machine>(
 ) -> Timestamp {
     let entry = if chained { waiting.first() } else { waiting.last() };
     let next = match (state.claim(), context.emission) {
-        (Some(claim), Emission::Live) => claim.t0,
+        // What is claimed may lie behind entries that go on with an episode; who counts them waits for
+        // none of it.
+        (Some(claim), Emission::Live) if !chained => claim.t0,
         _ => entry.map_or_else(
             || {
                 let ended = state.episode().map_or(Timestamp::MIN, |episode| episode.end);

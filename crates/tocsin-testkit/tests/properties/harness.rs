@@ -59,6 +59,34 @@ correlation: {type: consecutive, rules: [failure], followed-by: [success], group
 level: critical
 ";
 
+/// Rules of the other kinds, over those above.
+const OTHER_KINDS: &str = "
+---
+title: Three users of one address
+name: users
+correlation: {type: value_count, rules: [failure], group-by: [source.ip], timespan: 20s, condition: {field: user.name, gte: 3}}
+---
+title: Failure and success in any order
+name: both
+correlation: {type: temporal, rules: [failure, success], group-by: [source.ip], timespan: 10s}
+---
+title: Failure, then success
+name: in_order
+correlation: {type: temporal_ordered, rules: [failure, success], group-by: [user.name], timespan: 10s}
+---
+title: Few failures
+name: few
+correlation: {type: event_count, rules: [failure], group-by: [source.ip], timespan: 1m, condition: {lt: 3}}
+---
+title: Bursts after one another
+name: bursts
+correlation: {type: event_count, rules: [five], group-by: [source.ip], timespan: 8m, condition: {gte: 2}}
+---
+title: A burst, then three in a row
+name: burst_then_row
+correlation: {type: temporal_ordered, rules: [five, row], group-by: [source.ip], timespan: 2m}
+";
+
 /// One generated event.
 #[derive(Clone, Debug)]
 pub struct Told {
@@ -169,6 +197,11 @@ impl World {
         World::with(RULES)
     }
 
+    /// These and rules of every other kind.
+    pub fn of_all_kinds() -> World {
+        World::with(&[RULES, OTHER_KINDS].concat())
+    }
+
     /// The same with another logic for the count, under the same name.
     pub fn edited() -> World {
         World::with(&RULES.replace("timespan: 1m, condition: {gte: 5}", "timespan: 2m, condition: {gte: 5}"))
@@ -177,7 +210,7 @@ impl World {
     fn with(rules: &str) -> World {
         let file = RuleFile { path: PathBuf::from("rules.yml"), text: rules.to_string() };
         let loaded = load(&[file], LoadOptions { gate: true, seed: 7, ..LoadOptions::default() });
-        assert_eq!(loaded.rules.rules.len(), 6, "{:?}", loaded.diagnostics);
+        assert_eq!(loaded.rules.rules.len(), rules.matches("title:").count(), "{:?}", loaded.diagnostics);
         World { loaded }
     }
 
