@@ -6,7 +6,7 @@ use crate::batch::{Event, EventBatch, Notes, RawBatch};
 use crate::engine::EngineConfig;
 use crate::field::FieldId;
 use crate::key;
-use crate::matcher::{Matcher, RuleMatch};
+use crate::matcher::{Matcher, MatcherStats, RuleMatch};
 use crate::offset::Position;
 use crate::plan::{Plan, ValueOf};
 use crate::signal::Signal;
@@ -129,6 +129,12 @@ impl MatchStage {
     #[must_use]
     pub fn memo_hits(&self) -> u64 {
         self.matcher.memo_hits()
+    }
+
+    /// What the matcher has counted.
+    #[must_use]
+    pub fn matcher_stats(&self) -> MatcherStats {
+        self.matcher.stats()
     }
 
     fn form_signals(&self, batch: &EventBatch, matches: &[RuleMatch], times: Times, out: &mut MatchedBatch) {

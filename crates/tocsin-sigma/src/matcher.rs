@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use hashbrown::HashTable;
 use tocsin_core::batch::{Event, EventBatch};
-use tocsin_core::matcher::{Matcher, RuleIdx, RuleMatch};
+use tocsin_core::matcher::{Matcher, MatcherStats, RuleIdx, RuleMatch, RuleStats};
 
 use crate::atom::AtomId;
 use crate::judge::Judge;
@@ -36,7 +36,10 @@ pub struct SigmaMatcher {
     bits: Vec<u64>,
     stamps: Vec<u32>,
     stamp: u32,
-    hits: u64,
+    signature_hits: u64,
+    signature_misses: u64,
+    /// By rule.
+    counts: Vec<RuleStats>,
 }
 
 impl SigmaMatcher {
@@ -54,7 +57,9 @@ impl SigmaMatcher {
             bits: vec![0; words],
             stamps: vec![0; rules],
             stamp: 0,
-            hits: 0,
+            signature_hits: 0,
+            signature_misses: 0,
+            counts: vec![RuleStats::default(); rules],
             compiled,
         }
     }
@@ -83,7 +88,7 @@ impl SigmaMatcher {
             self.event_sets.push(set);
         }
         if let Some((_, from, to)) = self.signatures.find(signature as u64, |known| known.0 == signature) {
-            self.hits += 1;
+            self.signature_hits += 1;
             return (*from, *to);
         }
         self.evaluate(compiled, signature)
@@ -96,7 +101,12 @@ impl SigmaMatcher {
             self.signatures.clear();
             self.lists.clear();
         }
-        self.stamp = self.stamp.wrapping_add(1);
+        self.signature_misses += 1;
+        if self.stamp == u32::MAX {
+            self.stamps.fill(0);
+            self.stamp = 0;
+        }
+        self.stamp += 1;
         for set in &self.event_sets {
             for atom in self.judge.sets.atoms(*set) {
                 self.bits[*atom as usize >> 6] |= 1 << (atom & 63);
@@ -126,12 +136,20 @@ impl SigmaMatcher {
         (known.1, known.2)
     }
 
+    /// Forgets everything it has learnt.
+    fn forget(&mut self) {
+        self.judge.forget();
+        self.signatures.clear();
+        self.lists.clear();
+    }
+
     fn try_rule(&mut self, compiled: &Compiled, rule: RuleIdx) {
         let stamp = &mut self.stamps[rule.index()];
         if *stamp == self.stamp {
             return;
         }
         *stamp = self.stamp;
+        self.counts[rule.index()].evaluated += 1;
         if compiled.programs[rule.index()].as_ref().is_some_and(|program| program.holds(&self.bits)) {
             self.lists.push(rule);
         }
@@ -144,17 +162,30 @@ impl Matcher for SigmaMatcher {
         for (index, event) in batch.events.iter().enumerate() {
             let (from, to) = self.event(&compiled, batch, event);
             for rule in &self.lists[from as usize..to as usize] {
+                self.counts[rule.index()].matches += 1;
                 out.push(RuleMatch { event: index as u32, rule: *rule });
             }
         }
         if self.judge.is_full() {
-            self.judge.forget();
-            self.signatures.clear();
-            self.lists.clear();
+            self.forget();
         }
     }
 
     fn memo_hits(&self) -> u64 {
-        self.hits + self.judge.hits()
+        self.signature_hits + self.judge.hits()
+    }
+
+    fn stats(&self) -> MatcherStats {
+        MatcherStats {
+            fields: self.judge.counts.clone(),
+            rules: self.counts.clone(),
+            signature_hits: self.signature_hits,
+            signature_misses: self.signature_misses,
+            forgets: self.judge.forgets,
+        }
     }
 }
+
+#[cfg(test)]
+#[path = "matcher_tests.rs"]
+mod tests;
