@@ -60,6 +60,8 @@ pub struct RuleStats {
     pub matches: u64,
     /// How often its condition was worked out: for combinations of values not seen before.
     pub evaluated: u64,
+    /// Events it failed on: a defect.
+    pub panics: u64,
 }
 
 /// What a matcher has counted. All of it is about speed; none of it is about results.
@@ -88,6 +90,7 @@ impl MatcherStats {
         for (mine, theirs) in self.rules.iter_mut().zip(&other.rules) {
             mine.matches += theirs.matches;
             mine.evaluated += theirs.evaluated;
+            mine.panics += theirs.panics;
         }
         self.signature_hits += other.signature_hits;
         self.signature_misses += other.signature_misses;
@@ -109,4 +112,15 @@ pub trait Matcher: Send {
     fn stats(&self) -> MatcherStats {
         MatcherStats::default()
     }
+
+    /// The rules that run.
+    fn rules(&self) -> Vec<RuleIdx>;
+
+    /// A matcher that runs one of these rules alone; `None` if it does not run here. For finding out
+    /// which rule fails, so it may be slow.
+    fn only(&self, rule: RuleIdx) -> Option<Box<dyn Matcher>>;
+
+    /// A fresh matcher that runs these rules but for some, and makes no test that only those ask
+    /// for. It remembers nothing.
+    fn without(&self, rules: &[RuleIdx]) -> Box<dyn Matcher>;
 }

@@ -15,6 +15,7 @@ use tocsin_core::matcher::{Matcher, MatcherStats, RuleIdx, RuleMatch, RuleStats}
 
 use crate::atom::AtomId;
 use crate::judge::Judge;
+use crate::link::relink;
 use crate::memo::SetId;
 use crate::ruleset::Compiled;
 
@@ -27,6 +28,7 @@ type Signature = (u128, u32, u32);
 /// One worker's matcher.
 pub struct SigmaMatcher {
     compiled: Arc<Compiled>,
+    seed: u64,
     judge: Judge,
     signatures: HashTable<Signature>,
     /// Rules of all remembered signatures; each owns a range.
@@ -46,10 +48,11 @@ impl SigmaMatcher {
     /// A matcher that knows nothing yet. `seed` keys its memories.
     #[must_use]
     pub fn new(compiled: Arc<Compiled>, seed: u64) -> SigmaMatcher {
-        let words = compiled.atoms.div_ceil(64);
+        let words = compiled.atoms.len().div_ceil(64);
         let rules = compiled.programs.len();
         SigmaMatcher {
             judge: Judge::new(compiled.by_field.len(), seed),
+            seed,
             signatures: HashTable::new(),
             lists: Vec::new(),
             late_atoms: Vec::new(),
@@ -183,6 +186,26 @@ impl Matcher for SigmaMatcher {
             signature_misses: self.signature_misses,
             forgets: self.judge.forgets,
         }
+    }
+
+    fn rules(&self) -> Vec<RuleIdx> {
+        let programs = self.compiled.programs.iter().zip(0..);
+        programs.filter(|(program, _)| program.is_some()).map(|(_, index)| RuleIdx(index)).collect()
+    }
+
+    fn only(&self, rule: RuleIdx) -> Option<Box<dyn Matcher>> {
+        self.compiled.programs.get(rule.index())?.as_ref()?;
+        let compiled = relink(&self.compiled, &|other| other == rule);
+        Some(Box::new(SigmaMatcher::new(Arc::new(compiled), self.seed)))
+    }
+
+    fn without(&self, rules: &[RuleIdx]) -> Box<dyn Matcher> {
+        let compiled = if rules.is_empty() {
+            Arc::clone(&self.compiled)
+        } else {
+            Arc::new(relink(&self.compiled, &|rule| !rules.contains(&rule)))
+        };
+        Box::new(SigmaMatcher::new(compiled, self.seed))
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use tocsin_core::batch::{Event, EventBatch, Notes, RawBatch, RecordSpan};
+use tocsin_core::guard::Guarded;
 use tocsin_core::time::Timestamp;
 use tocsin_core::value::{Kind, Slot};
 
@@ -158,4 +159,58 @@ fn lines_seen_before_are_not_judged_again() {
     let stats = matcher.stats().fields[field.index()];
     assert_eq!((stats.hits, stats.misses), (0, 0));
     assert_eq!((stats.line_hits, stats.line_misses), (9 * 8, 8 + 10));
+}
+
+/// Rules of which the second fails on values with `poison` in them.
+fn brittle() -> RuleSet {
+    let tests = ["a|contains: ab", "a|re: 'poison|ab'", "b|contains: ab"];
+    let rule = |(number, test): (usize, &&str)| {
+        format!(
+            "title: R{number}\nid: r{number}\nlogsource: {{product: any}}\ndetection: {{s: {{{test}}}, condition: s}}\n"
+        )
+    };
+    let text = tests.iter().enumerate().map(rule).collect::<Vec<_>>().join("---\n");
+    let (documents, _) = crate::parse(Arc::new(PathBuf::from("rules.yml")), &text);
+    compile(documents, Options { gate: false }).0
+}
+
+#[test]
+fn a_rule_that_fails_is_named_and_then_switched_off_while_the_others_go_on() {
+    let rules = brittle();
+    let event = |text: &str| vec![("a", vec![text.to_string()]), ("b", vec!["ab".to_string()])];
+    let mut guard = Guarded::new(Box::new(SigmaMatcher::new(Arc::clone(&rules.compiled), 7)));
+    let mut run = |texts: &[&str]| {
+        let mut batch = batch(&rules, &texts.iter().map(|text| event(text)).collect::<Vec<_>>());
+        let mut found = Vec::new();
+        guard.matches(&mut batch, &mut found);
+        let of = |found: &RuleMatch| (batch.events[found.event as usize].record, found.rule.0);
+        let found: Vec<(u32, u32)> = found.iter().map(of).collect();
+        let quarantined: Vec<u32> = batch.quarantined.iter().map(|quarantined| quarantined.record).collect();
+        (found, quarantined, guard.panics().to_vec())
+    };
+    let all = vec![(0, 0), (0, 1), (0, 2), (2, 0), (2, 1), (2, 2)];
+    for times in 1..=2 {
+        let outcome = run(&["ab", "ab poison", "abab"]);
+        assert_eq!(outcome, (all.clone(), vec![1], vec![(RuleIdx(1), times)]));
+    }
+    let (found, quarantined, panics) = run(&["ab", "ab poison", "abab"]);
+    assert_eq!(found, [(0, 0), (0, 1), (0, 2), (2, 0), (2, 2)]);
+    assert_eq!((quarantined, panics), (vec![1], vec![(RuleIdx(1), 3)]));
+    let (found, quarantined, _) = run(&["ab", "ab poison", "abab"]);
+    assert_eq!(found, [(0, 0), (0, 2), (1, 0), (1, 2), (2, 0), (2, 2)]);
+    assert_eq!(quarantined, [0_u32; 0]);
+    assert_eq!(guard.stats().rules[1].panics, 3);
+}
+
+#[test]
+fn a_matcher_of_one_rule_makes_no_test_of_another() {
+    let rules = brittle();
+    let matcher = SigmaMatcher::new(Arc::clone(&rules.compiled), 7);
+    assert_eq!(matcher.rules(), [RuleIdx(0), RuleIdx(1), RuleIdx(2)]);
+    assert!(matcher.only(RuleIdx(3)).is_none());
+    let batch = batch(&rules, &[vec![("a", vec!["ab poison".to_string()])]]);
+    let mut found = Vec::new();
+    matcher.only(RuleIdx(0)).expect("it runs").matches(&batch, &mut found);
+    matcher.without(&[RuleIdx(1)]).matches(&batch, &mut found);
+    assert_eq!(found, [RuleMatch { event: 0, rule: RuleIdx(0) }; 2]);
 }

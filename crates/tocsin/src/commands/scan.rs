@@ -11,6 +11,7 @@ use tocsin_alert::Alert;
 use tocsin_core::batch::{Notes, Quarantined, Reason};
 use tocsin_core::detector::Emission;
 use tocsin_core::engine::{EngineConfig, MatchedBatch};
+use tocsin_core::matcher::{RuleIdx, RuleStats};
 use tocsin_core::offset::PartitionId;
 use tocsin_core::plan::Plan;
 use tocsin_core::rule::Level;
@@ -269,6 +270,9 @@ impl Report {
         } else {
             self.text_summary(summary, seconds)
         };
+        for told in failed_rules(plan, summary) {
+            complain(&told);
+        }
         complain(&line);
         if args.stats {
             tell_stats(args, &Stats::new(plan, summary));
@@ -376,6 +380,19 @@ impl Watcher for Report {
     fn on_progress(&mut self, consumed: u64, events: u64) {
         self.progress.update(consumed, events);
     }
+}
+
+/// What is said of rules that failed on events.
+fn failed_rules(plan: &Plan, summary: &Summary) -> Vec<String> {
+    let rules = summary.workers.matcher.rules.iter().zip(0..).filter(|(stats, _)| stats.panics > 0);
+    let told = |(stats, index): (&RuleStats, u32)| {
+        let id = &plan.meta(RuleIdx(index)).id;
+        format!(
+            "tocsin: rule `{id}` failed on {} events, which are left out; please report this as a defect",
+            stats.panics
+        )
+    };
+    rules.map(told).collect()
 }
 
 fn tell_stats(args: &ScanArgs, stats: &Stats<'_>) {
