@@ -19,6 +19,7 @@ pub mod detector;
 pub mod engine;
 mod episode;
 pub mod field;
+pub mod guard;
 pub mod key;
 pub mod keyed;
 pub mod limits;

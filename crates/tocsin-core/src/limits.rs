@@ -67,3 +67,7 @@ pub const SOURCES_PER_TENANT_MAX: usize = 4_096;
 
 /// Weight of one record (`message repeated N times`). A larger claim is cut to this.
 pub const RECORD_WEIGHT_MAX: u32 = 1_000_000;
+
+/// Events one rule may fail on (a panic: a defect) in one worker. Then it is switched off there, for
+/// each failure costs a search for the rule that caused it.
+pub const RULE_PANICS_MAX: u32 = 3;

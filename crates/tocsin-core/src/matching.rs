@@ -5,8 +5,9 @@ use std::sync::Arc;
 use crate::batch::{Event, EventBatch, Notes, RawBatch};
 use crate::engine::EngineConfig;
 use crate::field::FieldId;
+use crate::guard::Guarded;
 use crate::key;
-use crate::matcher::{Matcher, RuleMatch};
+use crate::matcher::{MatcherStats, RuleMatch};
 use crate::offset::Position;
 use crate::plan::{Plan, ValueOf};
 use crate::signal::Signal;
@@ -65,7 +66,7 @@ impl MatchedBatch {
 /// The data-parallel half: matching and keys. One per worker.
 pub struct MatchStage {
     plan: Arc<Plan>,
-    matcher: Box<dyn Matcher>,
+    matcher: Guarded,
     hasher: ValueHasher,
     latest: Timestamp,
 }
@@ -74,7 +75,7 @@ impl MatchStage {
     /// A stage for one worker.
     #[must_use]
     pub fn new(plan: Arc<Plan>, config: &EngineConfig) -> MatchStage {
-        let matcher = (plan.matcher)();
+        let matcher = Guarded::new((plan.matcher)());
         MatchStage { hasher: ValueHasher::new(plan.seed), plan, matcher, latest: config.latest }
     }
 
@@ -102,7 +103,7 @@ impl MatchStage {
             }
         }
         let mut matches = Vec::new();
-        self.matcher.matches(&batch, &mut matches);
+        self.matcher.matches(&mut batch, &mut matches);
         let mut out = MatchedBatch {
             matches: Vec::new(),
             events: batch.events.len() as u64,
@@ -129,6 +130,12 @@ impl MatchStage {
     #[must_use]
     pub fn memo_hits(&self) -> u64 {
         self.matcher.memo_hits()
+    }
+
+    /// What the matcher has counted.
+    #[must_use]
+    pub fn matcher_stats(&self) -> MatcherStats {
+        self.matcher.stats()
     }
 
     fn form_signals(&self, batch: &EventBatch, matches: &[RuleMatch], times: Times, out: &mut MatchedBatch) {

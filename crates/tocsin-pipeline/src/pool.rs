@@ -4,11 +4,13 @@
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use tocsin_core::batch::RawBatch;
 use tocsin_core::decoder::Decoder;
 use tocsin_core::engine::{MatchStage, MatchedBatch};
+use tocsin_core::matcher::MatcherStats;
 
 /// Batches under way per worker, waiting ones included. Above it the reader waits.
 const BATCHES_PER_WORKER_MAX: usize = 3;
@@ -32,6 +34,53 @@ impl Worker {
     }
 }
 
+/// What the workers of a pool have counted, together.
+#[derive(Clone, Debug, Default)]
+pub struct WorkerStats {
+    /// Time spent reading records, over all workers.
+    pub decode: Duration,
+    /// Time spent matching, over all workers.
+    pub matching: Duration,
+    /// What the matchers counted.
+    pub matcher: MatcherStats,
+}
+
+impl WorkerStats {
+    fn add(&mut self, other: &WorkerStats) {
+        self.decode += other.decode;
+        self.matching += other.matching;
+        self.matcher.add(&other.matcher);
+    }
+}
+
+/// A worker whose time is taken: twice a batch, which costs nothing.
+pub struct Timed {
+    worker: Worker,
+    decode: Duration,
+    matching: Duration,
+}
+
+impl Timed {
+    fn new(worker: Worker) -> Timed {
+        Timed { worker, decode: Duration::ZERO, matching: Duration::ZERO }
+    }
+
+    fn step(&mut self, raw: RawBatch) -> MatchedBatch {
+        let began = Instant::now();
+        let batch = self.worker.decoder.decode(raw);
+        let decoded = Instant::now();
+        let matched = self.worker.matching.step(batch);
+        self.decode += decoded - began;
+        self.matching += decoded.elapsed();
+        matched
+    }
+
+    fn stats(&self) -> WorkerStats {
+        let matcher = self.worker.matching.matcher_stats();
+        WorkerStats { decode: self.decode, matching: self.matching, matcher }
+    }
+}
+
 /// A worker died: a defect in a decoder or matcher. The batch it had is lost to the result.
 #[derive(Debug, thiserror::Error)]
 #[error("a worker thread failed; the scan cannot go on")]
@@ -45,7 +94,7 @@ pub enum Pool {
     /// No threads.
     Inline {
         /// The only worker.
-        worker: Box<Worker>,
+        worker: Box<Timed>,
         /// What it has done and nobody has fetched.
         done: Option<Box<MatchedBatch>>,
     },
@@ -57,7 +106,7 @@ pub enum Pool {
 pub struct Threads {
     jobs: Option<Sender<Job>>,
     results: Receiver<Done>,
-    handles: Vec<JoinHandle<()>>,
+    handles: Vec<JoinHandle<WorkerStats>>,
     /// Results that came before their turn.
     early: BTreeMap<u64, Option<MatchedBatch>>,
     sent: u64,
@@ -70,7 +119,7 @@ impl Pool {
     #[must_use]
     pub fn new(mut workers: Vec<Worker>) -> Pool {
         if workers.len() == 1 {
-            return Pool::Inline { worker: Box::new(workers.remove(0)), done: None };
+            return Pool::Inline { worker: Box::new(Timed::new(workers.remove(0))), done: None };
         }
         let capacity = workers.len() * BATCHES_PER_WORKER_MAX;
         let (jobs, queue) = bounded::<Job>(capacity);
@@ -79,7 +128,7 @@ impl Pool {
             .into_iter()
             .map(|worker| {
                 let (queue, finished) = (queue.clone(), finished.clone());
-                std::thread::spawn(move || work(worker, &queue, &finished))
+                std::thread::spawn(move || work(Timed::new(worker), &queue, &finished))
             })
             .collect();
         Pool::Threads(Threads {
@@ -135,7 +184,30 @@ impl Pool {
     }
 }
 
+impl Pool {
+    /// What its workers have counted. Ends the threads: nothing more can be sent.
+    pub fn finish(&mut self) -> WorkerStats {
+        match self {
+            Pool::Inline { worker, .. } => worker.stats(),
+            Pool::Threads(threads) => threads.finish(),
+        }
+    }
+}
+
 impl Threads {
+    fn finish(&mut self) -> WorkerStats {
+        self.jobs = None;
+        while self.results.recv().is_ok() {}
+        let mut stats = WorkerStats::default();
+        for handle in self.handles.drain(..) {
+            // A worker that panicked has said so through its result.
+            if let Ok(counted) = handle.join() {
+                stats.add(&counted);
+            }
+        }
+        stats
+    }
+
     fn fetch(&mut self) -> Result<Option<MatchedBatch>, WorkerFailed> {
         if self.fetched == self.sent {
             return Ok(None);
@@ -157,21 +229,17 @@ impl Threads {
 impl Drop for Threads {
     /// Closing the queue ends the workers; nothing is left running.
     fn drop(&mut self) {
-        self.jobs = None;
-        while self.results.recv().is_ok() {}
-        for handle in self.handles.drain(..) {
-            // A worker that panicked has said so through its result.
-            drop(handle.join());
-        }
+        drop(self.finish());
     }
 }
 
-fn work(mut worker: Worker, queue: &Receiver<Job>, finished: &Sender<Done>) {
+fn work(mut worker: Timed, queue: &Receiver<Job>, finished: &Sender<Done>) -> WorkerStats {
     while let Ok((number, batch)) = queue.recv() {
         let result = catch_unwind(AssertUnwindSafe(|| worker.step(batch))).ok();
         let failed = result.is_none();
         if finished.send((number, result)).is_err() || failed {
-            return;
+            break;
         }
     }
+    worker.stats()
 }

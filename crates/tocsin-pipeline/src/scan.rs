@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use tocsin_alert::Alert;
 use tocsin_core::batch::{Notes, Quarantined, RawBatch, TenantId};
@@ -22,7 +23,7 @@ use tocsin_decode::taxonomy::Taxonomy;
 
 use crate::cutter::{BATCH_BYTES, Cutter};
 use crate::finalise::{Finaliser, keep_signals};
-use crate::pool::{Pool, Worker, WorkerFailed};
+use crate::pool::{Pool, Worker, WorkerFailed, WorkerStats};
 use crate::records::Records;
 
 /// Signals of a batch below which starting threads costs more than it saves.
@@ -85,6 +86,10 @@ pub struct Summary {
     pub evicted: u64,
     /// Events whose key found no room, so that they are only estimated.
     pub sketched: u64,
+    /// What the workers counted, and how long they took.
+    pub workers: WorkerStats,
+    /// Time spent on state and alerts.
+    pub correlate: Duration,
 }
 
 /// Why a scan ended early.
@@ -121,7 +126,9 @@ pub fn run(
         matches_only: config.matches_only,
         parts: config.threads,
     };
-    scan.run(&mut Pool::new(workers?))?;
+    let mut pool = Pool::new(workers?);
+    scan.run(&mut pool)?;
+    scan.summary.workers = pool.finish();
     Ok(scan.summary)
 }
 
@@ -232,12 +239,14 @@ impl Scan<'_> {
         }
         self.watcher.on_batch(&batch);
         if !self.matches_only {
+            let began = Instant::now();
             keep_signals(&batch, self.records);
             let output = self.correlate(&mut batch);
             self.summary.late += output.late_dropped;
             self.finaliser.take(output.detections);
             let watermark = self.correlator.watermark(TenantId::default());
             self.release(watermark);
+            self.summary.correlate += began.elapsed();
         }
         self.inputs.recycle(std::mem::take(&mut batch.raw.bytes));
         self.watcher.on_progress(self.inputs.consumed(), self.summary.events);

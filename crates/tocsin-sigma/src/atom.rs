@@ -106,6 +106,12 @@ impl Atoms {
         id
     }
 
+    /// All atoms, by id, for good.
+    #[must_use]
+    pub fn into_list(self) -> Vec<Atom> {
+        self.list
+    }
+
     /// All atoms, by id.
     #[must_use]
     pub fn list(&self) -> &[Atom] {

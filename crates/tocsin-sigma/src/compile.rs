@@ -184,7 +184,7 @@ impl Compiler {
     }
 
     fn finish(mut self) -> (RuleSet, Vec<Diagnostic>) {
-        let (compiled, failures) = link(&self.atoms, &self.logic, &self.table);
+        let (compiled, failures) = link(self.atoms, &self.logic, &self.table);
         for reason in failures {
             self.diagnostics.push(Diagnostic {
                 file: Arc::default(),

@@ -154,12 +154,16 @@ impl Composer {
         let index = self.predicates.checks.len() as u32;
         let in_line = check.in_line;
         self.predicates.checks.push(check);
-        for text in texts {
-            self.predicates.in_lines &= !text.contains('\n');
-            let needle = self.needles.number(text.as_bytes());
+        // What stands in one line of a text must be there too, and can be found line by line.
+        let in_one_line = |text: &String| text.split('\n').max_by_key(|line| line.len()).map(str::to_owned);
+        let lines: Option<Vec<String>> =
+            texts.iter().map(|text| in_one_line(text).filter(|line| !line.is_empty())).collect();
+        let lines = lines.unwrap_or_default();
+        for line in &lines {
+            let needle = self.needles.number(line.as_bytes());
             self.hits.push((needle, CHECKS + index));
         }
-        if texts.is_empty() {
+        if lines.is_empty() {
             let always =
                 if in_line { &mut self.predicates.always_in_lines } else { &mut self.predicates.always };
             always.push(index);

@@ -3,6 +3,7 @@
 
 use memchr::memmem::Finder;
 use tocsin_core::batch::EventBatch;
+use tocsin_core::matcher::FieldStats;
 use tocsin_core::value::{Kind, Slot};
 
 use crate::atom::AtomId;
@@ -18,22 +19,13 @@ const MEMO_VALUE_BYTES_MAX: usize = 2_048;
 /// Shortest value that is cut into lines. A shorter one is judged faster than its lines are found.
 const LINES_VALUE_BYTES_MIN: usize = 256;
 
-/// How often values of a field were remembered.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct FieldCounts {
-    pub(crate) hits: u64,
-    pub(crate) misses: u64,
-    pub(crate) line_hits: u64,
-    pub(crate) line_misses: u64,
-}
-
 /// One worker's judge.
 pub(crate) struct Judge {
     memo: Memo,
     pub(crate) sets: Sets,
     pub(crate) scratch: Scratch,
     /// By field.
-    pub(crate) counts: Vec<FieldCounts>,
+    pub(crate) counts: Vec<FieldStats>,
     pub(crate) forgets: u64,
     feeds: Finder<'static>,
     atoms: Vec<AtomId>,
@@ -47,7 +39,7 @@ impl Judge {
             memo: Memo::new(seed),
             sets: Sets::default(),
             scratch: Scratch::default(),
-            counts: vec![FieldCounts::default(); fields],
+            counts: vec![FieldStats::default(); fields],
             forgets: 0,
             feeds: feed_finder(),
             atoms: Vec::new(),

@@ -1,6 +1,8 @@
 //! From the atoms and conditions of all rules to the one matcher they share.
 
-use hashbrown::HashMap;
+use std::sync::Arc;
+
+use hashbrown::{HashMap, HashSet};
 use tocsin_core::field::FieldTable;
 use tocsin_core::matcher::RuleIdx;
 
@@ -8,7 +10,7 @@ use crate::ast::Part;
 use crate::atom::{Atom, AtomId, AtomTest, Atoms};
 use crate::compose::Composer;
 use crate::grams::Frequencies;
-use crate::predicate::Uncompilable;
+use crate::predicate::{Predicates, Uncompilable};
 use crate::program::{Logic, Program, witness};
 use crate::ruleset::{Compiled, index_witnesses};
 use crate::whole_event::{Keywords, Late};
@@ -16,58 +18,88 @@ use crate::whole_event::{Keywords, Late};
 /// Builds the matcher. `logic` holds the condition of each rule, by index; `None` for rules without
 /// one (stateful rules). What could not be built comes back in sentences; the rest works.
 pub(crate) fn link(
-    atoms: &Atoms,
+    atoms: Atoms,
     logic: &[Option<Logic>],
     table: &FieldTable,
 ) -> (Compiled, Vec<Uncompilable>) {
-    let atoms = atoms.list();
-    let mut compiled = Compiled { atoms: atoms.len(), ..Compiled::default() };
-    let failures = compose(atoms, table.len(), &mut compiled);
+    let atoms: Arc<[Atom]> = atoms.into_list().into();
+    let (tests, failures) = compose(&atoms, |_| true, table.len());
     let cost = |atom: AtomId| Some(cost(&atoms[atom as usize], table));
     let witnesses = logic
         .iter()
         .enumerate()
         .filter_map(|(index, logic)| Some((RuleIdx(index as u32), witness(logic.as_ref()?, &cost))));
-    (compiled.by_witness, compiled.without_witness) = index_witnesses(compiled.atoms, witnesses);
-    compiled.programs = logic.iter().map(|logic| logic.as_ref().map(Program::compile)).collect();
-    rouse(atoms, logic, &cost, &mut compiled);
-    (compiled, failures)
+    let (by_witness, without_witness) = index_witnesses(atoms.len(), witnesses);
+    let programs: Vec<_> = logic.iter().map(|logic| logic.as_ref().map(Program::compile)).collect();
+    let Tests { has_tests, by_field, mut late } = tests;
+    rouse(&atoms, logic, &programs, &cost, &mut late);
+    (Compiled { has_tests, by_field, late, programs, by_witness, without_witness, atoms }, failures)
 }
 
-/// Puts the tests of all fields together.
-fn compose(atoms: &[Atom], fields: usize, compiled: &mut Compiled) -> Vec<Uncompilable> {
+/// The same matcher with some of its rules, and only the tests those ask for.
+pub(crate) fn relink(compiled: &Compiled, keep: &dyn Fn(RuleIdx) -> bool) -> Compiled {
+    let kept =
+        |(index, program): (usize, &Option<Program>)| program.clone().filter(|_| keep(RuleIdx(index as u32)));
+    let programs: Vec<Option<Program>> = compiled.programs.iter().enumerate().map(kept).collect();
+    let asked: HashSet<AtomId> = programs.iter().flatten().flat_map(Program::atoms).collect();
+    // All of it was composed before.
+    let (tests, _) = compose(&compiled.atoms, |atom| asked.contains(&atom), compiled.by_field.len());
+    let (wakes, awake) = (compiled.late.wakes.clone(), compiled.late.awake);
+    let only_kept = |rules: &Vec<RuleIdx>| rules.iter().copied().filter(|rule| keep(*rule)).collect();
+    Compiled {
+        has_tests: tests.has_tests,
+        by_field: tests.by_field,
+        late: Late { wakes, awake, ..tests.late },
+        programs,
+        by_witness: compiled.by_witness.iter().map(only_kept).collect(),
+        without_witness: only_kept(&compiled.without_witness),
+        atoms: Arc::clone(&compiled.atoms),
+    }
+}
+
+/// All tests, put together.
+struct Tests {
+    has_tests: Vec<bool>,
+    by_field: Vec<Option<Predicates>>,
+    late: Late,
+}
+
+/// Puts the tests of all fields together, those that are wanted.
+fn compose(atoms: &[Atom], wanted: impl Fn(AtomId) -> bool, fields: usize) -> (Tests, Vec<Uncompilable>) {
     let mut by_field: Vec<Option<Composer>> = Vec::new();
     by_field.resize_with(fields, || None);
     let mut keywords: Option<Composer> = None;
+    let mut late = Late::default();
     let mut failures = Vec::new();
     let mut regexes = 0;
-    for (id, atom) in atoms.iter().enumerate() {
-        let id = id as AtomId;
+    for (atom, id) in atoms.iter().zip(0..) {
         if let AtomTest::FieldRef { .. } = atom.test {
-            compiled.late.field_refs.add(atom, id);
-            continue;
+            // They are numbered, so none may be left out.
+            late.field_refs.add(atom, id);
+        } else if wanted(id) {
+            let composer = atom.field.map_or(&mut keywords, |field| &mut by_field[field.index()]);
+            failures.extend(composer.get_or_insert_default().add(atom, id, &mut regexes).err());
         }
-        let composer = atom.field.map_or(&mut keywords, |field| &mut by_field[field.index()]);
-        failures.extend(composer.get_or_insert_default().add(atom, id, &mut regexes).err());
     }
     let mut frequencies = Frequencies::new();
     for composer in by_field.iter().flatten().chain(&keywords) {
         composer.count_grams(&mut frequencies);
     }
-    compiled.by_field = by_field.into_iter().map(|composer| Some(composer?.finish(&frequencies))).collect();
-    compiled.has_tests = compiled.by_field.iter().map(Option::is_some).collect();
-    compiled.late.keywords = keywords.map(|tests| Keywords::new(tests, &frequencies));
-    failures
+    let by_field: Vec<Option<Predicates>> =
+        by_field.into_iter().map(|composer| Some(composer?.finish(&frequencies))).collect();
+    let has_tests = by_field.iter().map(Option::is_some).collect();
+    late.keywords = keywords.map(|tests| Keywords::new(tests, &frequencies));
+    (Tests { has_tests, by_field, late }, failures)
 }
 
 /// Works out which atoms wake the late tests, see [`crate::whole_event::Late`].
 fn rouse(
     atoms: &[Atom],
     logic: &[Option<Logic>],
+    programs: &[Option<Program>],
     cost: &dyn Fn(AtomId) -> Option<u32>,
-    compiled: &mut Compiled,
+    late: &mut Late,
 ) {
-    let late = &mut compiled.late;
     let refs = late.field_refs.atoms().enumerate().map(|(number, atom)| (atom, Late::field_ref_bit(number)));
     let mut bits: HashMap<AtomId, u32> = refs.collect();
     let keywords = atoms.iter().zip(0..).filter(|(atom, _)| atom.field.is_none());
@@ -75,7 +107,7 @@ fn rouse(
     if bits.is_empty() {
         return;
     }
-    for (logic, program) in logic.iter().zip(&compiled.programs) {
+    for (logic, program) in logic.iter().zip(programs) {
         let (Some(logic), Some(program)) = (logic, program) else { continue };
         let needed = program.atoms().filter_map(|atom| bits.get(&atom)).fold(0, |all, bit| all | bit);
         if needed == 0 {

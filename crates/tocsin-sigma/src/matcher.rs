@@ -11,10 +11,11 @@ use std::sync::Arc;
 
 use hashbrown::HashTable;
 use tocsin_core::batch::{Event, EventBatch};
-use tocsin_core::matcher::{Matcher, RuleIdx, RuleMatch};
+use tocsin_core::matcher::{Matcher, MatcherStats, RuleIdx, RuleMatch, RuleStats};
 
 use crate::atom::AtomId;
 use crate::judge::Judge;
+use crate::link::relink;
 use crate::memo::SetId;
 use crate::ruleset::Compiled;
 
@@ -27,6 +28,7 @@ type Signature = (u128, u32, u32);
 /// One worker's matcher.
 pub struct SigmaMatcher {
     compiled: Arc<Compiled>,
+    seed: u64,
     judge: Judge,
     signatures: HashTable<Signature>,
     /// Rules of all remembered signatures; each owns a range.
@@ -36,17 +38,21 @@ pub struct SigmaMatcher {
     bits: Vec<u64>,
     stamps: Vec<u32>,
     stamp: u32,
-    hits: u64,
+    signature_hits: u64,
+    signature_misses: u64,
+    /// By rule.
+    counts: Vec<RuleStats>,
 }
 
 impl SigmaMatcher {
     /// A matcher that knows nothing yet. `seed` keys its memories.
     #[must_use]
     pub fn new(compiled: Arc<Compiled>, seed: u64) -> SigmaMatcher {
-        let words = compiled.atoms.div_ceil(64);
+        let words = compiled.atoms.len().div_ceil(64);
         let rules = compiled.programs.len();
         SigmaMatcher {
             judge: Judge::new(compiled.by_field.len(), seed),
+            seed,
             signatures: HashTable::new(),
             lists: Vec::new(),
             late_atoms: Vec::new(),
@@ -54,7 +60,9 @@ impl SigmaMatcher {
             bits: vec![0; words],
             stamps: vec![0; rules],
             stamp: 0,
-            hits: 0,
+            signature_hits: 0,
+            signature_misses: 0,
+            counts: vec![RuleStats::default(); rules],
             compiled,
         }
     }
@@ -83,7 +91,7 @@ impl SigmaMatcher {
             self.event_sets.push(set);
         }
         if let Some((_, from, to)) = self.signatures.find(signature as u64, |known| known.0 == signature) {
-            self.hits += 1;
+            self.signature_hits += 1;
             return (*from, *to);
         }
         self.evaluate(compiled, signature)
@@ -96,7 +104,12 @@ impl SigmaMatcher {
             self.signatures.clear();
             self.lists.clear();
         }
-        self.stamp = self.stamp.wrapping_add(1);
+        self.signature_misses += 1;
+        if self.stamp == u32::MAX {
+            self.stamps.fill(0);
+            self.stamp = 0;
+        }
+        self.stamp += 1;
         for set in &self.event_sets {
             for atom in self.judge.sets.atoms(*set) {
                 self.bits[*atom as usize >> 6] |= 1 << (atom & 63);
@@ -126,12 +139,20 @@ impl SigmaMatcher {
         (known.1, known.2)
     }
 
+    /// Forgets everything it has learnt.
+    fn forget(&mut self) {
+        self.judge.forget();
+        self.signatures.clear();
+        self.lists.clear();
+    }
+
     fn try_rule(&mut self, compiled: &Compiled, rule: RuleIdx) {
         let stamp = &mut self.stamps[rule.index()];
         if *stamp == self.stamp {
             return;
         }
         *stamp = self.stamp;
+        self.counts[rule.index()].evaluated += 1;
         if compiled.programs[rule.index()].as_ref().is_some_and(|program| program.holds(&self.bits)) {
             self.lists.push(rule);
         }
@@ -144,17 +165,50 @@ impl Matcher for SigmaMatcher {
         for (index, event) in batch.events.iter().enumerate() {
             let (from, to) = self.event(&compiled, batch, event);
             for rule in &self.lists[from as usize..to as usize] {
+                self.counts[rule.index()].matches += 1;
                 out.push(RuleMatch { event: index as u32, rule: *rule });
             }
         }
         if self.judge.is_full() {
-            self.judge.forget();
-            self.signatures.clear();
-            self.lists.clear();
+            self.forget();
         }
     }
 
     fn memo_hits(&self) -> u64 {
-        self.hits + self.judge.hits()
+        self.signature_hits + self.judge.hits()
+    }
+
+    fn stats(&self) -> MatcherStats {
+        MatcherStats {
+            fields: self.judge.counts.clone(),
+            rules: self.counts.clone(),
+            signature_hits: self.signature_hits,
+            signature_misses: self.signature_misses,
+            forgets: self.judge.forgets,
+        }
+    }
+
+    fn rules(&self) -> Vec<RuleIdx> {
+        let programs = self.compiled.programs.iter().zip(0..);
+        programs.filter(|(program, _)| program.is_some()).map(|(_, index)| RuleIdx(index)).collect()
+    }
+
+    fn only(&self, rule: RuleIdx) -> Option<Box<dyn Matcher>> {
+        self.compiled.programs.get(rule.index())?.as_ref()?;
+        let compiled = relink(&self.compiled, &|other| other == rule);
+        Some(Box::new(SigmaMatcher::new(Arc::new(compiled), self.seed)))
+    }
+
+    fn without(&self, rules: &[RuleIdx]) -> Box<dyn Matcher> {
+        let compiled = if rules.is_empty() {
+            Arc::clone(&self.compiled)
+        } else {
+            Arc::new(relink(&self.compiled, &|rule| !rules.contains(&rule)))
+        };
+        Box::new(SigmaMatcher::new(compiled, self.seed))
     }
 }
+
+#[cfg(test)]
+#[path = "matcher_tests.rs"]
+mod tests;

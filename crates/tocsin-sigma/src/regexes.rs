@@ -101,6 +101,8 @@ impl LazyRegex {
 
     /// Whether the text contains a match.
     pub(crate) fn matches(&self, text: &str, caches: &mut Caches) -> bool {
+        #[cfg(test)]
+        assert!(!(self.expression.contains("poison") && text.contains("poison")), "injected");
         let is_ascii = text.is_ascii();
         let regex = if is_ascii {
             self.ascii.get_or_init(|| build(&in_ascii(&parse_regex(&self.expression).ok()?)))

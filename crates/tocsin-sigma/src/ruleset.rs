@@ -9,16 +9,17 @@ use tocsin_core::matcher::{Matcher, RuleIdx};
 use tocsin_core::rule::RuleMeta;
 
 use crate::ast::Document;
-use crate::atom::AtomId;
+use crate::atom::{Atom, AtomId};
 use crate::matcher::SigmaMatcher;
 use crate::predicate::Predicates;
 use crate::program::Program;
 use crate::whole_event::Late;
 
 /// The stateless rules of a set, compiled into one matcher.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Compiled {
-    pub(crate) atoms: usize,
+    /// All tests, by atom.
+    pub(crate) atoms: Arc<[Atom]>,
     /// Whether a field has tests, by its id: beside `by_field` because every value asks for it.
     pub(crate) has_tests: Vec<bool>,
     /// Tests by field id; `None` where no rule tests the field.

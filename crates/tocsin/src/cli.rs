@@ -119,6 +119,10 @@ pub struct ScanArgs {
     #[arg(long)]
     pub ungated: bool,
 
+    /// Afterwards, where the time went: by stage, field and rule (JSON with --json or --matches).
+    #[arg(long)]
+    pub stats: bool,
+
     /// What the house adds to the language of rules.
     #[command(flatten)]
     pub local: LocalArgs,

@@ -11,7 +11,9 @@ use tocsin_alert::Alert;
 use tocsin_core::batch::{Notes, Quarantined, Reason};
 use tocsin_core::detector::Emission;
 use tocsin_core::engine::{EngineConfig, MatchedBatch};
+use tocsin_core::matcher::{RuleIdx, RuleStats};
 use tocsin_core::offset::PartitionId;
+use tocsin_core::plan::Plan;
 use tocsin_core::rule::Level;
 use tocsin_core::time::{Span, Timestamp};
 use tocsin_decode::registry::FORMATS;
@@ -29,6 +31,7 @@ use crate::loading;
 use crate::output::alerts::{AlertWriter, Shape, count_map};
 use crate::output::matches::MatchWriter;
 use crate::output::progress::Progress;
+use crate::output::stats::Stats;
 use crate::output::{complain, is_closed_pipe};
 
 /// Unreadable records told one by one, and as many with unusual values; those after it are only
@@ -81,7 +84,7 @@ pub fn run(args: &ScanArgs) -> anyhow::Result<u8> {
     report.progress.finish();
     let summary = outcome?;
     let seconds = began.elapsed().as_secs_f64();
-    report.finish(args, &summary, seconds, load_seconds, inputs.failed)
+    report.finish(args, &loaded.plan, &summary, seconds, load_seconds, inputs.failed)
 }
 
 fn format(name: &str) -> anyhow::Result<Option<String>> {
@@ -247,6 +250,7 @@ impl Report {
     fn finish(
         mut self,
         args: &ScanArgs,
+        plan: &Plan,
         summary: &Summary,
         seconds: f64,
         load_seconds: f64,
@@ -266,7 +270,13 @@ impl Report {
         } else {
             self.text_summary(summary, seconds)
         };
+        for told in failed_rules(plan, summary) {
+            complain(&told);
+        }
         complain(&line);
+        if args.stats {
+            tell_stats(args, &Stats::new(plan, summary));
+        }
         if let Some(error) = self.output_error {
             return Err(error.into());
         }
@@ -370,6 +380,26 @@ impl Watcher for Report {
     fn on_progress(&mut self, consumed: u64, events: u64) {
         self.progress.update(consumed, events);
     }
+}
+
+/// What is said of rules that failed on events.
+fn failed_rules(plan: &Plan, summary: &Summary) -> Vec<String> {
+    let rules = summary.workers.matcher.rules.iter().zip(0..).filter(|(stats, _)| stats.panics > 0);
+    let told = |(stats, index): (&RuleStats, u32)| {
+        let id = &plan.meta(RuleIdx(index)).id;
+        format!(
+            "tocsin: rule `{id}` failed on {} events, which are left out; please report this as a defect",
+            stats.panics
+        )
+    };
+    rules.map(told).collect()
+}
+
+fn tell_stats(args: &ScanArgs, stats: &Stats<'_>) {
+    if shape(args) == Shape::Json || args.matches {
+        return complain(&stats.json().to_string());
+    }
+    stats.lines().iter().for_each(|line| complain(line));
 }
 
 fn shape(args: &ScanArgs) -> Shape {

@@ -9,6 +9,7 @@ pub mod matches;
 pub mod navigator;
 pub mod progress;
 pub mod sanitise;
+pub mod stats;
 pub mod tree;
 pub mod tree_json;
 

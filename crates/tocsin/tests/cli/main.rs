@@ -17,6 +17,7 @@ mod scan_bad_input;
 mod scan_clouds;
 mod scan_forms;
 mod scan_inputs;
+mod scan_stats;
 mod scan_support;
 mod server_after_kill;
 mod server_alerts;
