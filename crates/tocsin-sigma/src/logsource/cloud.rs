@@ -66,9 +66,11 @@ const PRODUCTS: &[Product] = &[
     of("onelogin", &[("onelogin.events", &["onelogin.events"])]),
 ];
 
-/// Makers of appliances that log in CEF: product, how the maker's name begins, and services with how
-/// the name of the appliance begins.
-const VENDORS: &[(&str, &str, &[(&str, &str)])] = &[
+/// A product, how its maker's name begins, and services with how the appliance's name begins.
+type Vendor = (&'static str, &'static str, &'static [(&'static str, &'static str)]);
+
+/// Makers of appliances that log in CEF.
+const VENDORS: &[Vendor] = &[
     ("checkpoint", "Check Point", &[]),
     ("cisco", "Cisco", &[("asa", "ASA")]),
     ("f5", "F5", &[]),
