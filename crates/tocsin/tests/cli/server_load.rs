@@ -23,6 +23,8 @@ pub struct Sent {
     next: Arc<AtomicU64>,
     acknowledged: Arc<Mutex<BTreeSet<u64>>>,
     ended: Arc<AtomicBool>,
+    /// How long a sender waits between two requests.
+    pace: Duration,
 }
 
 /// A sender at work. It ends by itself when the server is gone, or when it has sent enough.
@@ -32,6 +34,11 @@ impl Sent {
     /// The numbers of all events that were acknowledged.
     pub fn acknowledged(&self) -> BTreeSet<u64> {
         self.acknowledged.lock().unwrap().clone()
+    }
+
+    /// Senders that wait so long between two requests.
+    pub fn paced(pace: Duration) -> Sent {
+        Sent { pace, ..Sent::default() }
     }
 
     /// Ends all senders with their next request.
@@ -57,6 +64,7 @@ impl Sent {
             if self.ended.load(Ordering::Relaxed) {
                 break;
             }
+            std::thread::sleep(self.pace);
             let number = self.next.fetch_add(1, Ordering::Relaxed);
             let numbers = number * BODY_EVENTS..(number + 1) * BODY_EVENTS;
             let body: String = numbers.clone().map(event).collect();
