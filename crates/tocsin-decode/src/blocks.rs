@@ -38,6 +38,11 @@ pub fn run<T: Task>(task: T) -> T::Answer {
         && std::is_x86_feature_detected!("bmi1")
         && std::is_x86_feature_detected!("bmi2")
     {
+        if std::is_x86_feature_detected!("avx512f") && std::is_x86_feature_detected!("avx512bw") {
+            #[expect(unsafe_code, reason = "the processor was just asked whether it has AVX-512 and BMI")]
+            // SAFETY: `run_avx512` is a safe function but for needing these, which are there.
+            return unsafe { run_avx512(task) };
+        }
         #[expect(unsafe_code, reason = "the processor was just asked whether it has AVX2 and BMI")]
         // SAFETY: `run_avx2` is a safe function but for needing these, which are there.
         return unsafe { run_avx2(task) };
@@ -85,6 +90,11 @@ fn equal_portable(block: &[u8; BLOCK], wanted: u8) -> u64 {
 
 #[cfg(target_arch = "x86_64")]
 use avx2::run_avx2;
+#[cfg(target_arch = "x86_64")]
+use avx512::run_avx512;
+
+// No closures and no `map` in these two: a function without the instructions, as `map` is, does not take in one that
+// has them, and each would be a call.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2 {
@@ -100,43 +110,96 @@ mod avx2 {
         task.run(|block| marks(block), |block, wanted| equal(load(block), wanted))
     }
 
+    /// Half of a block. Its quarters are halves of one number each, and not two, so that it becomes a single load.
     #[inline]
     #[target_feature(enable = "avx2,bmi1,bmi2")]
-    fn load(block: &[u8; BLOCK]) -> [__m256i; 2] {
+    fn half(block: &[u8; BLOCK], at: usize) -> __m256i {
         let (parts, _) = block.as_chunks::<16>();
-        // Halves of one number, and not two, so that each becomes a single load.
-        let part = |at: usize| {
-            let part = u128::from_le_bytes(parts[at]);
-            _mm_set_epi64x((part >> 64) as i64, part as i64)
-        };
-        [_mm256_set_m128i(part(1), part(0)), _mm256_set_m128i(part(3), part(2))]
+        let low = u128::from_le_bytes(parts[at]);
+        let high = u128::from_le_bytes(parts[at + 1]);
+        let low = _mm_set_epi64x((low >> 64) as i64, low as i64);
+        let high = _mm_set_epi64x((high >> 64) as i64, high as i64);
+        _mm256_set_m128i(high, low)
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2,bmi1,bmi2")]
+    fn load(block: &[u8; BLOCK]) -> (__m256i, __m256i) {
+        (half(block, 0), half(block, 2))
     }
 
     #[inline]
     #[target_feature(enable = "avx2,bmi1,bmi2")]
     fn marks(block: &[u8; BLOCK]) -> Marks {
-        let [low, high] = load(block);
+        let (low, high) = load(block);
         let control = _mm256_set1_epi8(0x1f);
-        let is_control = |half| _mm256_cmpeq_epi8(_mm256_min_epu8(half, control), half);
+        let low_control = _mm256_cmpeq_epi8(_mm256_min_epu8(low, control), low);
+        let high_control = _mm256_cmpeq_epi8(_mm256_min_epu8(high, control), high);
         Marks {
-            quote: equal([low, high], b'"'),
-            backslash: equal([low, high], b'\\'),
-            control: bits([is_control(low), is_control(high)]),
+            quote: equal((low, high), b'"'),
+            backslash: equal((low, high), b'\\'),
+            control: bits(low_control, high_control),
         }
     }
 
     #[inline]
     #[target_feature(enable = "avx2,bmi1,bmi2")]
-    fn equal(block: [__m256i; 2], wanted: u8) -> u64 {
+    fn equal((low, high): (__m256i, __m256i), wanted: u8) -> u64 {
         let wanted = _mm256_set1_epi8(wanted as i8);
-        bits([_mm256_cmpeq_epi8(block[0], wanted), _mm256_cmpeq_epi8(block[1], wanted)])
+        bits(_mm256_cmpeq_epi8(low, wanted), _mm256_cmpeq_epi8(high, wanted))
     }
 
     #[inline]
     #[target_feature(enable = "avx2,bmi1,bmi2")]
-    fn bits(halves: [__m256i; 2]) -> u64 {
-        let [low, high] = halves.map(|half| u64::from(_mm256_movemask_epi8(half) as u32));
-        low | high << 32
+    fn bits(low: __m256i, high: __m256i) -> u64 {
+        let low = _mm256_movemask_epi8(low) as u32;
+        let high = _mm256_movemask_epi8(high) as u32;
+        u64::from(low) | u64::from(high) << 32
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod avx512 {
+    use std::arch::x86_64::{__m512i, _mm512_cmpeq_epi8_mask, _mm512_cmplt_epu8_mask, _mm512_set_epi64, _mm512_set1_epi8};
+
+    use super::{BLOCK, Marks, Task};
+
+    #[target_feature(enable = "avx512f,avx512bw,avx2,bmi1,bmi2")]
+    pub(super) fn run_avx512<T: Task>(task: T) -> T::Answer {
+        task.run(|block| marks(block), |block, wanted| equal(load(block), wanted))
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx2,bmi1,bmi2")]
+    fn load(block: &[u8; BLOCK]) -> __m512i {
+        let (words, _) = block.as_chunks::<8>();
+        _mm512_set_epi64(
+            i64::from_le_bytes(words[7]),
+            i64::from_le_bytes(words[6]),
+            i64::from_le_bytes(words[5]),
+            i64::from_le_bytes(words[4]),
+            i64::from_le_bytes(words[3]),
+            i64::from_le_bytes(words[2]),
+            i64::from_le_bytes(words[1]),
+            i64::from_le_bytes(words[0]),
+        )
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx2,bmi1,bmi2")]
+    fn marks(block: &[u8; BLOCK]) -> Marks {
+        let block = load(block);
+        Marks {
+            quote: equal(block, b'"'),
+            backslash: equal(block, b'\\'),
+            control: _mm512_cmplt_epu8_mask(block, _mm512_set1_epi8(0x20)),
+        }
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx2,bmi1,bmi2")]
+    fn equal(block: __m512i, wanted: u8) -> u64 {
+        _mm512_cmpeq_epi8_mask(block, _mm512_set1_epi8(wanted as i8))
     }
 }
 
