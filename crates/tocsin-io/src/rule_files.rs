@@ -6,8 +6,9 @@
 //! named pipe would be waited for.
 
 use std::collections::HashSet;
-use std::fs;
+use std::fs::{self, Metadata};
 use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
@@ -49,16 +50,14 @@ pub fn read(paths: &[PathBuf]) -> Result<Found<RuleFile>, UnreadablePath> {
     let mut seen = HashSet::new();
     let mut problems = Vec::new();
     for path in paths {
-        let found = list(path, &ENDINGS)?;
+        let found = walk(path, &ENDINGS)?;
         problems.extend(found.problems);
-        for inner in found.items {
-            if !seen.insert(canonical(&inner)) {
+        for Listed { path: inner, identity, len } in found.items {
+            if !seen.insert(identity) {
                 continue;
             }
-            match read_some(&inner) {
-                Ok(bytes) => {
-                    files.push(RuleFile { text: String::from_utf8_lossy(&bytes).into_owned(), path: inner });
-                }
+            match read_some(&inner, len) {
+                Ok(bytes) => files.push(RuleFile { text: text(bytes), path: inner }),
                 Err(error) if inner == *path => return Err(unreadable(path, &error)),
                 Err(error) => problems.push(unreadable(&inner, &error)),
             }
@@ -69,9 +68,15 @@ pub fn read(paths: &[PathBuf]) -> Result<Found<RuleFile>, UnreadablePath> {
     Ok(Found { items: files, problems })
 }
 
-/// The bytes of a file, no more of them than the parser needs to see that there are too many.
-fn read_some(path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
+/// Bytes as text; what is not UTF-8 in it becomes U+FFFD.
+fn text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+}
+
+/// The bytes of a file of this length, no more of them than the parser needs to see that there are too many.
+fn read_some(path: &Path, len: u64) -> io::Result<Vec<u8>> {
+    // Room for one byte more tells the end from the first read.
+    let mut bytes = Vec::with_capacity(len.min(FILE_BYTES_MAX as u64) as usize + 1);
     fs::File::open(path)?.take(FILE_BYTES_MAX as u64 + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
@@ -82,15 +87,35 @@ fn read_some(path: &Path) -> io::Result<Vec<u8>> {
 /// # Errors
 /// [`UnreadablePath`] when the path itself cannot be read.
 pub fn list(path: &Path, endings: &[&str]) -> Result<Found<PathBuf>, UnreadablePath> {
-    if !fs::metadata(path).map_err(|error| unreadable(path, &error))?.is_dir() {
-        return Ok(Found { items: vec![path.to_path_buf()], problems: Vec::new() });
+    let Found { items, problems } = walk(path, endings)?;
+    Ok(Found { items: items.into_iter().map(|listed| listed.path).collect(), problems })
+}
+
+/// A file, and what tells it from all others by whatever path it is reached: its device and number.
+struct Listed {
+    path: PathBuf,
+    identity: (u64, u64),
+    /// In bytes, when it was listed.
+    len: u64,
+}
+
+impl Listed {
+    fn new(path: PathBuf, itself: &Metadata) -> Listed {
+        Listed { path, identity: (itself.dev(), itself.ino()), len: itself.len() }
+    }
+}
+
+fn walk(path: &Path, endings: &[&str]) -> Result<Found<Listed>, UnreadablePath> {
+    let itself = fs::metadata(path).map_err(|error| unreadable(path, &error))?;
+    if !itself.is_dir() {
+        return Ok(Found { items: vec![Listed::new(path.to_path_buf(), &itself)], problems: Vec::new() });
     }
     let mut walk = Walk { endings, root: canonical(path), files: Vec::new(), problems: Vec::new() };
     walk.folder(path, 0).map_err(|error| unreadable(path, &error))?;
-    walk.files.sort();
+    walk.files.sort_by(|a, b| a.path.cmp(&b.path));
     walk.problems.sort_by(|a, b| a.path.cmp(&b.path));
     let mut seen = HashSet::new();
-    walk.files.retain(|file| seen.insert(canonical(file)));
+    walk.files.retain(|file| seen.insert(file.identity));
     Ok(Found { items: walk.files, problems: walk.problems })
 }
 
@@ -98,21 +123,22 @@ struct Walk<'a> {
     endings: &'a [&'a str],
     /// The folder the walk began in, without links.
     root: PathBuf,
-    files: Vec<PathBuf>,
+    files: Vec<Listed>,
     problems: Vec<UnreadablePath>,
 }
 
 impl Walk<'_> {
     fn folder(&mut self, folder: &Path, depth: usize) -> io::Result<()> {
         for entry in fs::read_dir(folder)? {
-            self.entry(entry?.path(), depth);
+            let entry = entry?;
+            let is_link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
+            self.entry(entry.path(), is_link, depth);
         }
         Ok(())
     }
 
-    fn entry(&mut self, path: PathBuf, depth: usize) {
+    fn entry(&mut self, path: PathBuf, is_link: bool, depth: usize) {
         let wanted = path.extension().is_some_and(|ending| self.endings.iter().any(|e| *ending == **e));
-        let is_link = fs::symlink_metadata(&path).is_ok_and(|itself| itself.is_symlink());
         match fs::metadata(&path) {
             Ok(target) if target.is_dir() && is_link => {
                 // What lies in this tree is read anyway, or read already.
@@ -129,7 +155,7 @@ impl Walk<'_> {
                     self.problems.push(unreadable(&path, &error));
                 }
             }
-            Ok(target) if wanted && target.is_file() => self.files.push(path),
+            Ok(target) if wanted && target.is_file() => self.files.push(Listed::new(path, &target)),
             Ok(_) if wanted => self.problem(path, "this is no plain file and is not read"),
             Err(error) if wanted && is_link && error.kind() == io::ErrorKind::NotFound => {
                 self.problem(path, "the link leads nowhere");

@@ -1,7 +1,10 @@
 //! Putting a rule set together: documents become a plan the engine runs.
 
+use std::num::NonZero;
+use std::panic::resume_unwind;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::thread;
 
 use crate::own_rules;
 use tocsin_core::correlation::CorrelationSpec;
@@ -15,6 +18,9 @@ use tocsin_sigma::ast::{Body, Diagnostic, Document, Place, Severity};
 use tocsin_sigma::compile::{ALERT_KEY_FIELDS, Options, compile};
 use tocsin_sigma::local::Local;
 use tocsin_sigma::ruleset::{Feed, Rule, RuleSet};
+
+/// Files for which a thread of its own pays.
+const FILES_OF_A_PART_MIN: usize = 128;
 
 /// A rule file as read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,20 +55,42 @@ pub struct LoadOptions {
 /// Parses, compiles and plans rule files. What does not load is reported; the rest does.
 #[must_use]
 pub fn load(files: &[RuleFile], options: LoadOptions) -> Loaded {
-    let mut documents: Vec<Document> = Vec::new();
-    let mut diagnostics = Vec::new();
-    for file in files {
-        let (found, reported) =
-            tocsin_sigma::parse_with(Arc::new(file.path.clone()), &file.text, &options.local);
-        documents.extend(found);
-        diagnostics.extend(reported);
-    }
+    let (documents, mut diagnostics) = read_in_parts(files, &options.local);
     let (mut rules, reported) = compile(documents, Options { gate: options.gate });
     diagnostics.extend(reported);
     let table = std::mem::take(&mut rules.table);
     let plan = Arc::new(plan(&rules, table, options.seed, &mut diagnostics));
     diagnostics.sort_by(|a, b| (&a.file, a.place, a.code).cmp(&(&b.file, b.place, b.code)));
     Loaded { plan, rules, diagnostics }
+}
+
+/// The documents of all files in order, and what was found in them; many files on all cores.
+fn read_in_parts(files: &[RuleFile], local: &Local) -> (Vec<Document>, Vec<Diagnostic>) {
+    let cores = thread::available_parallelism().map_or(1, NonZero::get);
+    let size = files.len().div_ceil(cores).max(FILES_OF_A_PART_MIN);
+    let Some((first, others)) = files.split_at_checked(size) else { return read(files, local) };
+    thread::scope(|scope| {
+        let parts = others.chunks(size).map(|part| scope.spawn(|| read(part, local)));
+        let parts: Vec<_> = parts.collect();
+        let (mut documents, mut diagnostics) = read(first, local);
+        for part in parts {
+            let (found, reported) = part.join().unwrap_or_else(|panic| resume_unwind(panic));
+            documents.extend(found);
+            diagnostics.extend(reported);
+        }
+        (documents, diagnostics)
+    })
+}
+
+fn read(files: &[RuleFile], local: &Local) -> (Vec<Document>, Vec<Diagnostic>) {
+    let mut documents = Vec::new();
+    let mut diagnostics = Vec::new();
+    for file in files {
+        let (found, reported) = tocsin_sigma::parse_with(Arc::new(file.path.clone()), &file.text, local);
+        documents.extend(found);
+        diagnostics.extend(reported);
+    }
+    (documents, diagnostics)
 }
 
 fn plan(rules: &RuleSet, mut table: FieldTable, seed: u64, diagnostics: &mut Vec<Diagnostic>) -> Plan {

@@ -49,13 +49,21 @@ fn write_pattern(pattern: &Pattern, out: &mut String) {
     out.push(if pattern.cased { '\'' } else { '"' });
     for part in &pattern.parts {
         match part {
-            Part::Literal(text) => {
-                let _ = write!(out, "{text:?}");
-            }
+            Part::Literal(text) => quoted(text, out),
             Part::Any => out.push('*'),
             Part::One => out.push('?'),
             Part::Dash => out.push('-'),
         }
+    }
+}
+
+/// Appends a text as `Debug` writes it, which takes its time where there is nothing to escape.
+fn quoted(text: &str, out: &mut String) {
+    let plain = |byte: u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
+    if text.bytes().all(plain) {
+        out.extend(["\"", text, "\""]);
+    } else {
+        let _ = write!(out, "{text:?}");
     }
 }
 

@@ -61,18 +61,24 @@ fn slot(gram: u32) -> usize {
 
 /// How common bytes are, added up.
 pub(crate) fn bytes_cost(bytes: &[u8]) -> u32 {
-    bytes.iter().map(|byte| byte_cost(*byte)).sum()
+    bytes.iter().map(|byte| u32::from(BYTE_COSTS[usize::from(*byte)])).sum()
 }
 
-/// How common a byte is in paths, command lines and scripts, roughly.
-fn byte_cost(byte: u8) -> u32 {
-    match byte {
-        b'e' | b'\\' | b' ' | b's' | b't' | b'i' | b'o' | b'n' | b'r' | b'a' => 12,
-        b'c' | b'm' | b'd' | b'l' | b'p' | b'w' | b'.' | b'u' | b'0' | b'-' | b'"' => 8,
-        b'a'..=b'z' | b'1'..=b'9' | b':' | b'/' | b'=' | b'_' => 5,
-        _ => 2,
+/// How common each byte is in paths, command lines and scripts, roughly.
+const BYTE_COSTS: [u8; 256] = {
+    let mut costs = [2; 256];
+    let mut byte = 0;
+    while byte < costs.len() {
+        costs[byte] = match byte as u8 {
+            b'e' | b'\\' | b' ' | b's' | b't' | b'i' | b'o' | b'n' | b'r' | b'a' => 12,
+            b'c' | b'm' | b'd' | b'l' | b'p' | b'w' | b'.' | b'u' | b'0' | b'-' | b'"' => 8,
+            b'a'..=b'z' | b'1'..=b'9' | b':' | b'/' | b'=' | b'_' => 5,
+            _ => 2,
+        };
+        byte += 1;
     }
-}
+    costs
+};
 
 /// Spreads a gram over all bits of a product (the odd number next to 2^32 over the golden ratio).
 const SPREAD: u32 = 0x9E37_79B1;
@@ -151,12 +157,13 @@ fn width(needle: usize) -> usize {
 
 /// Where a needle's grams are taken from: of four bytes two neighbouring ones, of less one.
 fn offsets(needle: &[u8], width: usize, frequencies: &Frequencies) -> std::ops::RangeInclusive<usize> {
-    let cost = |at: usize| frequencies.cost(&needle[at..at + width]);
+    let costs = needle.windows(width).map(|gram| frequencies.cost(gram));
     if width < 4 {
-        let best = (0..=needle.len() - width).min_by_key(|at| cost(*at)).unwrap_or(0);
+        let best = costs.zip(0..).min().map_or(0, |(_, at)| at);
         return best..=best;
     }
-    let best = (0..needle.len() - width).min_by_key(|at| cost(*at) + cost(*at + 1)).unwrap_or(0);
+    let pairs = costs.clone().skip(1).zip(costs).map(|(one, next)| one + next);
+    let best = pairs.zip(0..).min().map_or(0, |(_, at)| at);
     best..=best + 1
 }
 

@@ -128,6 +128,11 @@ impl Pattern {
     /// Whether the whole value matches: every pattern position is carried along every character.
     #[must_use]
     pub fn matches(&self, value: &str) -> bool {
+        if let [Part::Literal(start), Part::Any] = &*self.parts
+            && self.cased
+        {
+            return value.starts_with(&**start);
+        }
         let steps = self.steps();
         let mut reached = vec![false; steps.len() + 1];
         reached[0] = true;
