@@ -99,7 +99,7 @@ use avx512::run_avx512;
 #[cfg(target_arch = "x86_64")]
 mod avx2 {
     use std::arch::x86_64::{
-        __m256i, _mm_set_epi64x, _mm256_cmpeq_epi8, _mm256_min_epu8, _mm256_movemask_epi8, _mm256_set_m128i,
+        __m256i, _mm256_cmpeq_epi8, _mm256_loadu_si256, _mm256_min_epu8, _mm256_movemask_epi8,
         _mm256_set1_epi8,
     };
 
@@ -110,22 +110,15 @@ mod avx2 {
         task.run(|block| marks(block), |block, wanted| equal(load(block), wanted))
     }
 
-    /// Half of a block. Its quarters are halves of one number each, and not two, so that it becomes a single load.
-    #[inline]
-    #[target_feature(enable = "avx2,bmi1,bmi2")]
-    fn half(block: &[u8; BLOCK], at: usize) -> __m256i {
-        let (parts, _) = block.as_chunks::<16>();
-        let low = u128::from_le_bytes(parts[at]);
-        let high = u128::from_le_bytes(parts[at + 1]);
-        let low = _mm_set_epi64x((low >> 64) as i64, low as i64);
-        let high = _mm_set_epi64x((high >> 64) as i64, high as i64);
-        _mm256_set_m128i(high, low)
-    }
-
+    /// The halves of a block.
     #[inline]
     #[target_feature(enable = "avx2,bmi1,bmi2")]
     fn load(block: &[u8; BLOCK]) -> (__m256i, __m256i) {
-        (half(block, 0), half(block, 2))
+        let (halves, _) = block.as_chunks::<32>();
+        #[expect(unsafe_code, reason = "the one load there is takes a pointer")]
+        // SAFETY: each half is 32 bytes long, and the load asks for no alignment.
+        let load = |at: usize| unsafe { _mm256_loadu_si256(halves[at].as_ptr().cast()) };
+        (load(0), load(1))
     }
 
     #[inline]
@@ -160,7 +153,9 @@ mod avx2 {
 
 #[cfg(target_arch = "x86_64")]
 mod avx512 {
-    use std::arch::x86_64::{__m512i, _mm512_cmpeq_epi8_mask, _mm512_cmplt_epu8_mask, _mm512_set_epi64, _mm512_set1_epi8};
+    use std::arch::x86_64::{
+        __m512i, _mm512_cmpeq_epi8_mask, _mm512_cmplt_epu8_mask, _mm512_loadu_si512, _mm512_set1_epi8,
+    };
 
     use super::{BLOCK, Marks, Task};
 
@@ -172,17 +167,11 @@ mod avx512 {
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx2,bmi1,bmi2")]
     fn load(block: &[u8; BLOCK]) -> __m512i {
-        let (words, _) = block.as_chunks::<8>();
-        _mm512_set_epi64(
-            i64::from_le_bytes(words[7]),
-            i64::from_le_bytes(words[6]),
-            i64::from_le_bytes(words[5]),
-            i64::from_le_bytes(words[4]),
-            i64::from_le_bytes(words[3]),
-            i64::from_le_bytes(words[2]),
-            i64::from_le_bytes(words[1]),
-            i64::from_le_bytes(words[0]),
-        )
+        #[expect(unsafe_code, reason = "the one load there is takes a pointer")]
+        // SAFETY: a block is 64 bytes long, and the load asks for no alignment.
+        unsafe {
+            _mm512_loadu_si512(block.as_ptr().cast())
+        }
     }
 
     #[inline]

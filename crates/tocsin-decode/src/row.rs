@@ -69,6 +69,8 @@ pub struct Row {
     event_id: Option<Span>,
     /// The marks of schemas that hold, as bits.
     marks: u128,
+    /// Marks, and whether they are those of a schema.
+    known: (u128, bool),
     /// The time where schemas have it; counts once a schema is recognised.
     schema_time: BestTime,
     /// Name and text of a value that is sent as a pair, until the pair ends.
@@ -148,6 +150,7 @@ impl Row {
             status_code: None,
             event_id: None,
             marks: 0,
+            known: (0, false),
             schema_time: BestTime::default(),
             pair: (None, None),
             paired: Some(Names::new(taxonomy, Taxonomy::targets)),
@@ -289,7 +292,7 @@ impl Row {
         if self.derived.any {
             self.put_derived(batch, bytes);
         }
-        if self.marks != 0 && schemas::is_known(self.marks) {
+        if self.marks != 0 && self.is_known() {
             self.time = self.schema_time.or(self.time);
             // Services of the cloud give their name where an address is asked for.
             self.notes.remove(Notes::NOT_AN_ADDRESS);
@@ -306,6 +309,14 @@ impl Row {
             weight: self.weight,
             notes: self.notes,
         });
+    }
+
+    /// Whether the marks are those of a schema. Events of one source have the same.
+    fn is_known(&mut self) -> bool {
+        if self.known.0 != self.marks {
+            self.known = (self.marks, schemas::is_known(self.marks));
+        }
+        self.known.1
     }
 
     /// Whether a field takes a value of this rank; drops what a worse rank has put there.

@@ -287,5 +287,11 @@ impl Way {
 #[inline(always)]
 fn words(bytes: &[u8; LEAD_BYTES]) -> [u64; LEAD_BYTES / 8] {
     let (words, _) = bytes.as_chunks::<8>();
-    std::array::from_fn(|at| u64::from_le_bytes(words[at]))
+    // Spelt out, as a function for each would be a call.
+    [
+        u64::from_le_bytes(words[0]),
+        u64::from_le_bytes(words[1]),
+        u64::from_le_bytes(words[2]),
+        u64::from_le_bytes(words[3]),
+    ]
 }
