@@ -57,7 +57,7 @@ fn within(minute: i64, text: &[u8]) -> Option<Timestamp> {
 
 /// Milliseconds of `:59.999Z`.
 fn parse_millis(text: u64) -> Option<i64> {
-    let pairs = digit_pairs(text, b":00.000Z")?.to_le_bytes();
+    let pairs = digit_pairs::<{ u64::from_le_bytes(*b":00.000Z") }>(text)?.to_le_bytes();
     let last = i64::from((text >> 48) as u8 & 0xf);
     (pairs[1] < 60).then(|| i64::from(pairs[1]) * 1_000 + i64::from(pairs[4]) * 10 + last)
 }
@@ -69,8 +69,10 @@ fn parse_minute(text: &[u8; 16]) -> Option<i64> {
     if !matches!(text[10], b'T' | b't' | b' ') {
         return None;
     }
-    let date = digit_pairs(u64::from_le_bytes(halves[0]), b"0000-00-")?;
-    let time = digit_pairs(u64::from_le_bytes(halves[1]) & !(0xff << 16), b"00\x0000:00")?;
+    const DATE: u64 = u64::from_le_bytes(*b"0000-00-");
+    const TIME: u64 = u64::from_le_bytes(*b"00\x0000:00");
+    let date = digit_pairs::<DATE>(u64::from_le_bytes(halves[0]))?;
+    let time = digit_pairs::<TIME>(u64::from_le_bytes(halves[1]) & !(0xff << 16))?;
     let pair = |pairs: u64, at: u32| (pairs >> (8 * at)) as u8;
     let civil = Civil {
         year: i64::from(pair(date, 0)) * 100 + i64::from(pair(date, 2)),
@@ -86,14 +88,25 @@ fn parse_minute(text: &[u8; 16]) -> Option<i64> {
 
 /// The numbers that each two digits of eight bytes make, each in the byte of its first digit. `None`
 /// unless there is a digit wherever the pattern has a zero, and the pattern's byte elsewhere.
-fn digit_pairs(bytes: u64, pattern: &[u8; 8]) -> Option<u64> {
+fn digit_pairs<const PATTERN: u64>(bytes: u64) -> Option<u64> {
     const TOP: u64 = 0x8080_8080_8080_8080;
-    let most = u64::from_le_bytes(pattern.map(|byte| if byte == b'0' { 9 } else { 0 }));
-    let values = bytes ^ u64::from_le_bytes(*pattern);
+    let most = const { nines(PATTERN) };
+    let values = bytes ^ PATTERN;
     // The top bit of a byte is set where its value is above the most it may be; what is carried goes
     // to the bytes after the first such one.
     let bad = (values.wrapping_add(TOP - (TOP >> 7) - most) | values) & TOP;
     (bad == 0).then(|| values.wrapping_mul(10).wrapping_add(values >> 8))
+}
+
+/// 9 in each byte where a pattern has a zero.
+const fn nines(pattern: u64) -> u64 {
+    let mut bytes = pattern.to_le_bytes();
+    let mut at = 0;
+    while at < bytes.len() {
+        bytes[at] = if bytes[at] == b'0' { 9 } else { 0 };
+        at += 1;
+    }
+    u64::from_le_bytes(bytes)
 }
 
 /// The value of a run of ASCII digits, `None` if any byte is not a digit.
