@@ -35,6 +35,7 @@ test:
 	else echo "skipped: the page's own tests need node"; fi
 	$(TOCSIN) check rules
 	$(TOCSIN) test rules
+	$(TOCSIN) conformance
 
 crash-test:
 	@scripts/setup.sh

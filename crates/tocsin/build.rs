@@ -1,4 +1,5 @@
-//! Puts the shipped rules into the binary, so that it runs alone.
+//! Puts the shipped rules and the stories of `tocsin conformance` into the binary, so that it runs
+//! alone.
 
 use std::env;
 use std::fmt::Write as _;
@@ -6,10 +7,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 fn main() -> std::io::Result<()> {
-    let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default()).join("../../rules");
+    embed("rules", "yml", "shipped_rules.rs")?;
+    embed("conformance", "trace", "conformance.rs")
+}
+
+/// Writes a table of the files below a folder of the repository that end so.
+fn embed(folder: &str, ending: &str, table: &str) -> std::io::Result<()> {
+    let manifest = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
+    let root = manifest.join("../..").join(folder);
     println!("cargo::rerun-if-changed={}", root.display());
     let mut files = Vec::new();
-    collect(&root, &mut files)?;
+    collect(&root, ending, &mut files)?;
     files.sort();
     let mut code = String::from("pub const FILES: &[(&str, &str)] = &[\n");
     for file in files {
@@ -20,15 +28,15 @@ fn main() -> std::io::Result<()> {
     }
     code.push_str("];\n");
     let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
-    fs::write(out.join("shipped_rules.rs"), code)
+    fs::write(out.join(table), code)
 }
 
-fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
+fn collect(folder: &Path, ending: &str, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         if path.is_dir() {
-            collect(&path, files)?;
-        } else if path.extension().is_some_and(|ending| ending == "yml") {
+            collect(&path, ending, files)?;
+        } else if path.extension().is_some_and(|end| end == ending) {
             files.push(path);
         }
     }

@@ -12,6 +12,7 @@ mod windows;
 pub use own::OwnSources;
 
 use crate::ast::{Expr, Item, LogSource, Part, Pattern, Test, Unmapped};
+use crate::condition::join;
 
 /// Categories that are event categories of the taxonomy, and the values they take.
 const CATEGORIES: &[(&str, &[&str])] = &[
@@ -61,7 +62,8 @@ pub fn is_within(source: &LogSource, other: &LogSource) -> bool {
 fn generic(source: &LogSource) -> Result<Expr, Unmapped> {
     let mut conditions = Vec::new();
     if let Some(category) = source.category.as_deref() {
-        conditions.push(event_category(category)?);
+        let of_systems = || of_any_system(category).filter(|_| source.product.is_none());
+        conditions.push(event_category(category).or_else(|unmapped| of_systems().ok_or(unmapped))?);
     } else if source.product.is_some() {
         conditions.push(event_category("webserver")?);
     }
@@ -72,6 +74,18 @@ fn generic(source: &LogSource) -> Result<Expr, Unmapped> {
         conditions.push(known.ok_or_else(reason)?);
     }
     Ok(Expr::And(conditions))
+}
+
+/// The conditions of a category that systems have, whatever the system.
+fn of_any_system(category: &str) -> Option<Expr> {
+    let of = |product: &str| LogSource {
+        product: Some(product.to_owned()),
+        category: Some(category.to_owned()),
+        ..LogSource::default()
+    };
+    let gates = [windows::gate(&of("windows")), linux::gate(&of("linux"))];
+    let known: Vec<Expr> = gates.into_iter().flatten().collect();
+    (!known.is_empty()).then(|| join(known, Expr::Or))
 }
 
 fn event_category(category: &str) -> Result<Expr, Unmapped> {

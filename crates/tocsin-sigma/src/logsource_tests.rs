@@ -72,6 +72,13 @@ fn sources_become_conditions() {
         ("aws", "", "cloudtrial", "no format yields events of service `cloudtrial` of product `aws`"),
         ("cisco", "", "bgp", "no format yields events of service `bgp` of product `cisco`"),
         ("windows", "toasting", "", "no Windows event id is known for category `toasting`"),
+        (
+            "",
+            "process_creation",
+            "",
+            "(and (or (and (and Channel=[<Microsoft-Windows-Sysmon/Operational>] EventID=[<1>])) \
+             (and Channel=[<Linux-Sysmon/Operational>] EventID=[<1>])))",
+        ),
         ("", "toasting", "", "no format yields events of category `toasting`"),
     ] {
         assert_eq!(gated(product, category, service), expect, "{product}/{category}/{service}");

@@ -125,7 +125,7 @@ mod tests {
             .iter()
             .filter_map(|expected| match expected {
                 Expected::Alert(alert) => Some(alert),
-                Expected::Matches(_) => None,
+                _ => None,
             })
             .collect();
         let failures = compare(&expected, got, story.start, |name| Some(format!("id-of-{name}")));

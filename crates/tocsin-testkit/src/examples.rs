@@ -14,9 +14,10 @@ use tocsin_sigma::explain::requirement;
 use tocsin_sigma::local::Local;
 use tocsin_sigma::parse_with;
 
-use crate::play::{Cut, Played, Times, play};
+use crate::play::{Played, Times};
 use crate::report::{Cases, Failure, Report, StoryReport};
 use crate::trace::{DEFAULT_START, Record, Story};
+use crate::ways::play_all;
 use crate::why::why;
 
 /// What the lines begin with under which examples stand.
@@ -105,16 +106,12 @@ fn tell(loaded: &Loaded, path: &Path, place: Place, example: &Exemplar) -> Story
         return report;
     };
     let story = story(example);
-    let played = play(&loaded.plan, &story, Cut::Whole, Times::Story);
-    if play(&loaded.plan, &story, Cut::Single, Times::Story) != played {
-        let reason = "what comes of the example depends on how its events are cut into batches";
-        report.failures.push(Failure::new(0, reason.to_string()));
-    }
+    let (played, differences) = play_all(&loaded.plan, &story, Times::Story);
+    report.failures.extend(differences);
     report.alerts = played.alerts.len();
     report.failures.extend(played.unreadable.clone());
     let rule = RuleIdx(index as u32);
-    let matches =
-        played.matches.get(&rule).is_some_and(|count| *count > 0) || played.detected.contains(&rule);
+    let matches = played.matches.contains_key(&rule) || played.detected.contains(&rule);
     if matches != example.matches {
         let reason = match matches {
             true => "the rule matches, and should not",
@@ -132,9 +129,10 @@ fn story(example: &Exemplar) -> Story {
         time: start.plus(event.offset),
         text: event.json.clone(),
         line: event.place.line,
+        input: 0,
     };
     let records = example.events.iter().map(record).collect();
-    Story { name: example.name.clone(), line: example.place.line, start, records, expected: Vec::new() }
+    Story { name: example.name.clone(), line: example.place.line, start, records, ..Story::default() }
 }
 
 /// The conditions that decided; of a correlation, what was counted and what it asks for.
@@ -151,7 +149,7 @@ fn details(loaded: &Loaded, index: usize, example: &Exemplar, played: &Played) -
         let name = meta.name.as_deref().unwrap_or(&meta.id);
         let events = example.events.len();
         lines.push(match (&loaded.rules.rules[feed.rule.index()].stateful, played.matches.get(&feed.rule)) {
-            (None, count) => format!("`{name}` matches {} of {events} events", count.copied().unwrap_or(0)),
+            (None, count) => format!("`{name}` matches {} of {events} events", count.map_or(0, Vec::len)),
             (Some(_), _) if played.detected.contains(&feed.rule) => format!("`{name}` is met"),
             (Some(_), _) => format!("`{name}` is not met"),
         });

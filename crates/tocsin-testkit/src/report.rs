@@ -46,6 +46,8 @@ pub struct StoryReport {
     pub name: String,
     /// Its line in the file.
     pub line: u32,
+    /// What it is about.
+    pub about: Vec<String>,
     /// Events played.
     pub events: usize,
     /// Alerts raised, those of rules nobody asked about left out.
@@ -98,16 +100,21 @@ impl fmt::Display for Report {
         let file = self.file.display();
         for story in self.stories.iter().filter(|story| !story.passed()) {
             writeln!(f, "{file}:{}: {} {}", story.line, self.cases.word(1), story.name)?;
-            for failure in &story.failures {
-                match failure.line {
-                    0 => writeln!(f, "  {}", failure.reason)?,
-                    line => writeln!(f, "  line {line}: {}", failure.reason)?,
-                }
-                for detail in &failure.details {
-                    writeln!(f, "    {detail}")?;
-                }
+            for line in story.failures.iter().map(Failure::to_string) {
+                line.lines().try_for_each(|line| writeln!(f, "  {line}"))?;
             }
         }
         Ok(())
+    }
+}
+
+impl fmt::Display for Failure {
+    /// The sentence with its line, and what belongs to it below, indented.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            0 => writeln!(f, "{}", self.reason)?,
+            line => writeln!(f, "line {line}: {}", self.reason)?,
+        }
+        self.details.iter().try_for_each(|detail| writeln!(f, "  {detail}"))
     }
 }

@@ -64,7 +64,7 @@ fn traces_that_cannot_be_played() {
     );
     check(
         "stroy\n",
-        "a.trace:1: `stroy` begins no line (known: with, story, start, +offset, expect)\n\
+        "a.trace:1: `stroy` begins no line (known: with, ungated, rule, placeholders, logsources, story, about, start, restart, +offset, expect)\n\
           a.trace:1: there is no story in this file\n",
     );
 }
@@ -76,7 +76,10 @@ fn a_trace_needs_its_rules() {
     let print =
         || tocsin_testkit::run(&file).to_string().replace(&format!("{}/", folder.path().display()), "");
     fs::write(&file, "story s\nexpect nothing\n").unwrap();
-    assert_eq!(print(), "lonely.trace: there is no rule file of the same name beside it\n");
+    assert_eq!(
+        print(),
+        "lonely.trace: there is no rule file of the same name beside it, and no rule in it\n"
+    );
     fs::write(folder.path().join("lonely.yml"), RULE.replace("selection\nlevel", "selektion\nlevel"))
         .unwrap();
     assert!(print().starts_with("lonely.yml:6:"), "{}", print());

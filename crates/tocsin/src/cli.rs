@@ -41,6 +41,8 @@ pub enum Command {
     Check(CheckArgs),
     /// Run the tests that lie beside rules.
     Test(TestArgs),
+    /// Show that known faults of other engines are none of this one, and what each point of Sigma comes to.
+    Conformance(ConformanceArgs),
     /// Explain why a rule matches an event or does not.
     Explain(ExplainArgs),
     /// Check a journal: what is there, and what is damaged, exactly.
@@ -274,9 +276,36 @@ pub struct TestArgs {
     #[arg(long, value_name = "FILE")]
     pub junit: Option<PathBuf>,
 
+    /// One JSON object per story or example.
+    #[arg(long)]
+    pub json: bool,
+
     /// What the house adds to the language of rules.
     #[command(flatten)]
     pub local: LocalArgs,
+}
+
+/// `tocsin conformance`
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  tocsin conformance
+  tocsin conformance --json | jq 'select(.passed | not)'
+  tocsin conformance my-stories/ --junit report.xml
+
+The stories are in the binary; each is played in several ways that must come to the same (docs/traces.md).
+Exit status: 0 all passed, 1 failures, 2 wrong usage or no story found.")]
+pub struct ConformanceArgs {
+    /// Other traces, or folders of them (default: the shipped stories).
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+
+    /// Also write a JUnit report.
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+
+    /// One JSON object per story.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `tocsin explain`

@@ -2,11 +2,18 @@
 
 use tocsin_core::rule::Level;
 use tocsin_core::time::{Span, Timestamp};
+use tocsin_sigma::ast::Severity;
 
 use super::words::words;
-use super::{Expected, ExpectedAlert, ExpectedMatches};
+use super::{Expected, ExpectedAlert, ExpectedFinding, ExpectedMatches};
 
 const ATTRIBUTES: &str = "at, confidence, count, first, key, last, severity, type";
+
+/// The words for what is told of a rule.
+const SEVERITIES: [(&str, Severity); 3] =
+    [("refused", Severity::Error), ("warning", Severity::Warning), ("note", Severity::Info)];
+
+const MATCH_FORM: &str = "write `expect match <rule> count=<number>` or `at=<offset>,<offset>…`";
 
 /// What one `expect` line says.
 #[derive(Debug, PartialEq)]
@@ -28,24 +35,51 @@ pub enum Said {
 pub fn parse(text: &str, start: Timestamp, line: u32) -> Result<Said, String> {
     let list = words(text)?;
     let Some((first, rest)) = list.split_first() else {
-        return Err("say what is expected: a rule's name, `match`, `message`, `details` or `nothing`".into());
+        return Err("say what is expected: a rule's name, `nothing`, `match`, `message`, `details`, \
+                    `refused`, `warning`, `note` or `clean`"
+            .into());
     };
+    if let Some((_, severity)) = SEVERITIES.iter().find(|(word, _)| word == first) {
+        return finding(first, *severity, rest, line);
+    }
     match (first.as_str(), rest) {
         ("nothing", []) => Ok(Said::Nothing),
         ("nothing", _) => Err("nothing may follow `expect nothing`".into()),
         ("message", [text]) => Ok(Said::Message(text.clone())),
         ("details", [text]) => Ok(Said::Details(text.clone())),
         ("message" | "details", _) => Err(format!("`expect {first}` takes one text in double quotes")),
-        ("match", [rule, count]) => matches(rule, count, line),
-        ("match", _) => Err("write `expect match <rule> count=<number>`".into()),
+        ("clean", []) => Ok(Said::Expect(Expected::Clean(line))),
+        ("clean", _) => Err("nothing may follow `expect clean`".into()),
+        ("match", [rule, how]) => matches(rule, how, start, line),
+        ("match", _) => Err(MATCH_FORM.into()),
         (rule, attributes) => alert(rule, attributes, start, line),
     }
 }
 
-fn matches(rule: &str, count: &str, line: u32) -> Result<Said, String> {
-    let count = count.strip_prefix("count=").and_then(|number| number.parse().ok());
-    let count = count.ok_or("write `expect match <rule> count=<number>`")?;
-    Ok(Said::Expect(Expected::Matches(ExpectedMatches { line, rule: rule.to_string(), count })))
+fn matches(rule: &str, how: &str, start: Timestamp, line: u32) -> Result<Said, String> {
+    let mut expected = ExpectedMatches { line, rule: rule.to_string(), ..ExpectedMatches::default() };
+    match how.split_once('=') {
+        Some(("count", number)) => {
+            expected.count = Some(number.parse().map_err(|_| MATCH_FORM.to_string())?);
+        }
+        Some(("at", offsets)) => {
+            let mut times =
+                offsets.split(',').map(|text| time(text, start)).collect::<Result<Vec<_>, String>>()?;
+            times.sort_unstable();
+            expected.at = Some(times);
+        }
+        _ => return Err(MATCH_FORM.into()),
+    }
+    Ok(Said::Expect(Expected::Matches(expected)))
+}
+
+fn finding(word: &str, severity: Severity, rest: &[String], line: u32) -> Result<Said, String> {
+    let (code, words) = match rest {
+        [code] => (code.clone(), String::new()),
+        [code, words] => (code.clone(), words.clone()),
+        _ => return Err(format!("write `expect {word} <code>`, and words of it in double quotes")),
+    };
+    Ok(Said::Expect(Expected::Finding(ExpectedFinding { line, severity, code, words })))
 }
 
 fn alert(rule: &str, attributes: &[String], start: Timestamp, line: u32) -> Result<Said, String> {

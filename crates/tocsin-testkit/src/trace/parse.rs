@@ -4,7 +4,14 @@ use tocsin_core::time::{Span, Timestamp};
 
 use super::expectation::{self, Said};
 use super::record::render;
-use super::{DEFAULT_START, Expected, ExpectedAlert, Record, STORY_LINES_MAX, Story, Trace};
+use super::{
+    Block, BlockKind, DEFAULT_START, Expected, ExpectedAlert, INPUTS_MAX, Record, STORY_LINES_MAX, Story,
+    Trace,
+};
+
+/// What a line may begin with.
+const WORDS: &str =
+    "with, ungated, rule, placeholders, logsources, story, about, start, restart, +offset, expect";
 
 /// A line and what is wrong with it.
 pub type Fault = (u32, String);
@@ -17,6 +24,10 @@ struct Reader {
     start: Timestamp,
     /// Whether the story being read says `expect nothing`.
     nothing: bool,
+    /// The block being read.
+    block: Option<Block>,
+    /// The names of the inputs of the story being read; the first has none.
+    inputs: Vec<String>,
 }
 
 /// Reads a whole file.
@@ -25,18 +36,21 @@ struct Reader {
 /// All faults, in order of lines.
 pub fn parse(text: &str) -> Result<Trace, Vec<Fault>> {
     let mut reader = Reader {
-        trace: Trace { with: Vec::new(), stories: Vec::new() },
+        trace: Trace::default(),
         faults: Vec::new(),
         start: Timestamp::parse(DEFAULT_START.as_bytes()).unwrap_or_default(),
         nothing: false,
+        block: None,
+        inputs: Vec::new(),
     };
     let mut last = 1;
     for (index, line) in text.lines().enumerate() {
         last = index as u32 + 1;
-        if let Err(reason) = reader.read(line.trim(), last) {
+        if let Err(reason) = reader.take(line, last) {
             reader.faults.push((last, reason));
         }
     }
+    reader.close_block();
     reader.close_story();
     if reader.trace.stories.is_empty() {
         reader.faults.push((last, "there is no story in this file".into()));
@@ -46,6 +60,17 @@ pub fn parse(text: &str) -> Result<Trace, Vec<Fault>> {
 }
 
 impl Reader {
+    /// A line as it stands: of the block being read, or of the trace.
+    fn take(&mut self, line: &str, number: u32) -> Result<(), String> {
+        if let Some(block) = &mut self.block {
+            if line.is_empty() || line.starts_with(char::is_whitespace) {
+                return block.push(line);
+            }
+            self.close_block();
+        }
+        self.read(line.trim(), number)
+    }
+
     fn read(&mut self, line: &str, number: u32) -> Result<(), String> {
         if line.is_empty() || line.starts_with('#') {
             return Ok(());
@@ -55,13 +80,57 @@ impl Reader {
         }
         let (word, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
         let rest = rest.trim();
+        if let Some((_, kind)) = BlockKind::WORDS.iter().find(|(known, _)| *known == word) {
+            self.block = Some(Block::open(*kind, rest, number)?);
+            return Ok(());
+        }
         match word {
             "with" => self.read_with(rest, number),
+            "ungated" => self.read_ungated(rest),
             "story" => self.open_story(rest, number),
+            "about" => self.read_about(rest),
             "start" => self.read_start(rest),
+            "restart" => self.read_restart(rest),
             "expect" => self.read_expect(rest, number),
-            other => Err(format!("`{other}` begins no line (known: with, story, start, +offset, expect)")),
+            other => Err(format!("`{other}` begins no line (known: {WORDS})")),
         }
+    }
+
+    /// A block stands in the story it is in, or in the trace for all of them.
+    fn close_block(&mut self) {
+        let Some(block) = self.block.take() else { return };
+        if block.lines.iter().all(String::is_empty) {
+            self.faults.push((block.line, "this block is empty: indent what belongs to it".into()));
+        }
+        let blocks = match self.trace.stories.last_mut() {
+            Some(story) => &mut story.blocks,
+            None => &mut self.trace.blocks,
+        };
+        blocks.push(block);
+    }
+
+    fn read_ungated(&mut self, rest: &str) -> Result<(), String> {
+        if !rest.is_empty() || !self.trace.stories.is_empty() {
+            return Err("`ungated` stands alone, before the first story".into());
+        }
+        self.trace.ungated = true;
+        Ok(())
+    }
+
+    fn read_about(&mut self, rest: &str) -> Result<(), String> {
+        let words = rest.split_whitespace().map(str::to_string);
+        let about = &mut self.story()?.about;
+        about.extend(words);
+        if about.is_empty() { Err("say what the story is about".into()) } else { Ok(()) }
+    }
+
+    fn read_restart(&mut self, rest: &str) -> Result<(), String> {
+        if !rest.is_empty() {
+            return Err("nothing may follow `restart`".into());
+        }
+        let story = self.story()?;
+        story.restarts.push(story.records.len());
+        Ok(())
     }
 
     fn read_with(&mut self, path: &str, number: u32) -> Result<(), String> {
@@ -81,9 +150,9 @@ impl Reader {
             name: name.to_string(),
             line: number,
             start: self.start,
-            records: Vec::new(),
-            expected: Vec::new(),
+            ..Story::default()
         });
+        self.inputs = vec![String::new()];
         if name.is_empty() {
             return Err("a story needs a name".into());
         }
@@ -121,7 +190,8 @@ impl Reader {
         let start = self.story()?.start;
         let (offset, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
         let first = expectation::time(offset, start)?;
-        let (every, times, template) = repetition(rest.trim_start())?;
+        let (input, rest) = self.input(rest.trim_start())?;
+        let (every, times, template) = repetition(rest)?;
         if template.is_empty() {
             return Err("a record must follow the offset".into());
         }
@@ -132,10 +202,26 @@ impl Reader {
         let mut time = first;
         for repeat in 1..=times {
             let text = render(template, time, repeat)?;
-            story.records.push(Record { time, text, line: number });
+            story.records.push(Record { time, text, line: number, input });
             time = time.plus(every);
         }
         Ok(())
+    }
+
+    /// `from NAME` in front of a record: the number of the input, and the rest.
+    fn input<'t>(&mut self, text: &'t str) -> Result<(u16, &'t str), String> {
+        let Some(rest) = text.strip_prefix("from ") else { return Ok((0, text)) };
+        let (name, rest) =
+            rest.trim_start().split_once(char::is_whitespace).unwrap_or((rest.trim_start(), ""));
+        let known = self.inputs.iter().position(|input| input == name);
+        let index = known.unwrap_or_else(|| {
+            self.inputs.push(name.to_string());
+            self.inputs.len() - 1
+        });
+        match u16::try_from(index) {
+            Ok(input) if index < INPUTS_MAX => Ok((input, rest.trim_start())),
+            _ => Err(format!("a story has at most {INPUTS_MAX} inputs")),
+        }
     }
 
     fn read_expect(&mut self, text: &str, number: u32) -> Result<(), String> {

@@ -3,12 +3,14 @@
 use crate::cli::{Cli, Command};
 
 pub mod check;
+pub mod conformance;
 pub mod demo;
 pub mod explain;
 pub mod key;
 pub mod replay;
 pub mod run;
 pub mod scan;
+mod stories;
 pub mod test;
 pub mod token;
 pub mod verify;
@@ -46,6 +48,7 @@ pub fn run(cli: &Cli) -> anyhow::Result<u8> {
         Command::Scan(args) => scan::run(args),
         Command::Check(args) => check::run(args),
         Command::Test(args) => test::run(args),
+        Command::Conformance(args) => conformance::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Verify(args) => verify::run(args),
         Command::Key(action) => key::run(cli, action),

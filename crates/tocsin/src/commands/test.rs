@@ -1,24 +1,23 @@
 //! `tocsin test`: the stories that lie beside rules and the examples that stand in them, played.
 
 use std::collections::BTreeSet;
-use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::Context;
 use tocsin_io::rule_files::{self, list};
 use tocsin_pipeline::plan::RuleFile;
-use tocsin_testkit::Report;
 use tocsin_testkit::examples::{may_have_examples, run_examples};
 
 use crate::cli::TestArgs;
-use crate::commands::{FINDINGS, FINE, UsageError};
+use crate::commands::UsageError;
+use crate::commands::stories::{Form, tell_all};
 use crate::loading;
-use crate::output::{complain, junit, sanitise, unless_closed};
+use crate::output::complain;
 
 /// What is tested when nothing is named.
 const DEFAULT_FOLDER: &str = "rules";
 
-const TRACE: &str = "trace";
+/// The ending of traces.
+pub const TRACE: &str = "trace";
 
 /// Runs the command.
 ///
@@ -28,32 +27,12 @@ pub fn run(args: &TestArgs) -> anyhow::Result<u8> {
     let Asked { traces, files } = asked(&args.paths)?;
     let (local, found) = loading::local(&args.local)?;
     found.iter().for_each(|finding| complain(&loading::written(finding)));
-    let mut out = BufWriter::new(io::stdout().lock());
-    let mut reports = Vec::with_capacity(traces.len());
-    let mut reader_left = false;
     let played = traces.iter().map(|trace| tocsin_testkit::run_with(trace, &local));
     let examples = files.iter().filter_map(|file| run_examples(file, &files, &local));
-    for report in played.chain(examples) {
-        if !reader_left {
-            let written = tell(&mut out, &report).and_then(|()| out.flush());
-            reader_left = written.is_err();
-            unless_closed(written)?;
-        }
-        reports.push(report);
-    }
-    if reports.is_empty() {
-        let message = "there is no test to run: no .trace, and no examples in rules".to_string();
-        return Err(UsageError(message).into());
-    }
-    if let Some(file) = &args.junit {
-        std::fs::write(file, junit::document(&reports)).with_context(|| file.display().to_string())?;
-    }
-    let failed = reports.iter().filter(|report| !report.passed()).count();
-    if !reader_left {
-        let passed = reports.len() - failed;
-        unless_closed(writeln!(out, "{passed} passed, {failed} failed").and_then(|()| out.flush()))?;
-    }
-    Ok(if failed > 0 { FINDINGS } else { FINE })
+    let form = if args.json { Form::Json } else { Form::Files };
+    let status = tell_all(played.chain(examples), "tocsin test", form, args.junit.as_ref())?;
+    let message = "there is no test to run: no .trace, and no examples in rules";
+    status.ok_or_else(|| UsageError(message.to_string()).into())
 }
 
 /// What is to be tested.
@@ -101,25 +80,4 @@ fn asked(paths: &[PathBuf]) -> anyhow::Result<Asked> {
         return Err(UsageError(message).into());
     }
     Ok(Asked { traces, files: found.items })
-}
-
-/// One line for a file, and what differs.
-fn tell(out: &mut impl Write, report: &Report) -> io::Result<()> {
-    let file = shown(&report.file);
-    let stories = report.stories.len();
-    let plural = report.cases.word(stories);
-    if report.passed() {
-        return writeln!(out, "ok {file} ({stories} {plural})");
-    }
-    if report.faults.is_empty() {
-        let failed = report.stories.iter().filter(|story| !story.passed()).count();
-        writeln!(out, "FAILED {file} ({failed} of {stories} {plural})")?;
-    } else {
-        writeln!(out, "FAILED {file} (not played)")?;
-    }
-    report.to_string().lines().try_for_each(|line| writeln!(out, "  {}", sanitise::text(line)))
-}
-
-fn shown(path: &Path) -> String {
-    sanitise::text(&path.display().to_string()).into_owned()
 }

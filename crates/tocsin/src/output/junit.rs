@@ -5,13 +5,13 @@ use std::fmt::Write as _;
 use tocsin_testkit::Report;
 use tocsin_testkit::report::{Failure, StoryReport};
 
-/// The whole report as XML.
+/// The whole report of a command as XML.
 #[must_use]
-pub fn document(reports: &[Report]) -> String {
+pub fn document(command: &str, reports: &[Report]) -> String {
     let mut xml = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
     let sum = |count: fn(&Report) -> usize| reports.iter().map(count).sum::<usize>();
     let counts = counts(sum(cases), sum(failures), sum(errors));
-    let _ = writeln!(xml, "<testsuites name=\"tocsin test\" {counts}>");
+    let _ = writeln!(xml, "<testsuites name=\"{command}\" {counts}>");
     reports.iter().for_each(|report| suite(report, &mut xml));
     xml.push_str("</testsuites>\n");
     xml
@@ -107,7 +107,7 @@ mod tests {
         let faults = vec!["y.trace:1: no".into()];
         let broken = Report { file: "y.trace".into(), faults, stories: Vec::new(), cases: Cases::Stories };
         assert_eq!(
-            document(&[played, broken]),
+            document("tocsin test", &[played, broken]),
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
              <testsuites name=\"tocsin test\" tests=\"3\" failures=\"1\" errors=\"1\">\n  \
              <testsuite name=\"x.trace\" tests=\"2\" failures=\"1\" errors=\"0\">\n    \

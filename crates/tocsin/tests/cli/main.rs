@@ -2,6 +2,7 @@
 //! and the exit status. One binary for all of them.
 
 mod check;
+mod conformance;
 mod demo;
 mod explain;
 mod keys;

@@ -75,6 +75,18 @@ fn junit_holds_every_story() {
 }
 
 #[test]
+fn json_has_an_object_for_each_story_and_no_total() {
+    let outcome = folder().run(&["test", "--json"]);
+    assert_eq!(outcome.code, 1);
+    let lines: Vec<serde_json::Value> =
+        outcome.out.lines().map(|line| serde_json::from_str(line).expect("an object")).collect();
+    let told: Vec<_> = lines.iter().map(|line| (line["file"].as_str(), line["passed"].as_bool())).collect();
+    let bad = (Some("rules/bad.trace"), Some(false));
+    assert_eq!(told, [bad, (Some("rules/good.trace"), Some(true))]);
+    assert_eq!(lines[0]["failures"][0]["line"], 3);
+}
+
+#[test]
 fn what_cannot_be_played_is_told_with_its_place() {
     let folder = Folder::new()
         .with("a.yml", RULE)
