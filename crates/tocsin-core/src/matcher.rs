@@ -71,6 +71,9 @@ pub struct MatcherStats {
     pub fields: Vec<FieldStats>,
     /// By rule.
     pub rules: Vec<RuleStats>,
+    /// Matches that a filter kept from being one, by filter of each rule that has any: in order of rule,
+    /// then of its filters.
+    pub suppressed: Vec<u64>,
     /// Events whose combination of values was known.
     pub signature_hits: u64,
     /// Events whose rules had to be worked out.
@@ -91,6 +94,10 @@ impl MatcherStats {
             mine.matches += theirs.matches;
             mine.evaluated += theirs.evaluated;
             mine.panics += theirs.panics;
+        }
+        self.suppressed.resize(self.suppressed.len().max(other.suppressed.len()), 0);
+        for (mine, theirs) in self.suppressed.iter_mut().zip(&other.suppressed) {
+            *mine += theirs;
         }
         self.signature_hits += other.signature_hits;
         self.signature_misses += other.signature_misses;

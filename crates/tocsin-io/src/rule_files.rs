@@ -6,7 +6,7 @@
 //! named pipe would be waited for.
 
 use std::collections::HashSet;
-use std::fs::{self, Metadata};
+use std::fs::{self, DirEntry, Metadata};
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -112,7 +112,6 @@ fn walk(path: &Path, endings: &[&str]) -> Result<Found<Listed>, UnreadablePath> 
     }
     let mut walk = Walk { endings, root: canonical(path), files: Vec::new(), problems: Vec::new() };
     walk.folder(path, 0).map_err(|error| unreadable(path, &error))?;
-    walk.files.sort_by(|a, b| a.path.cmp(&b.path));
     walk.problems.sort_by(|a, b| a.path.cmp(&b.path));
     let mut seen = HashSet::new();
     walk.files.retain(|file| seen.insert(file.identity));
@@ -129,8 +128,10 @@ struct Walk<'a> {
 
 impl Walk<'_> {
     fn folder(&mut self, folder: &Path, depth: usize) -> io::Result<()> {
-        for entry in fs::read_dir(folder)? {
-            let entry = entry?;
+        // A folder after the other in order of name is the order of paths.
+        let mut entries = fs::read_dir(folder)?.collect::<Result<Vec<_>, _>>()?;
+        entries.sort_by_cached_key(DirEntry::file_name);
+        for entry in entries {
             let is_link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
             self.entry(entry.path(), is_link, depth);
         }

@@ -19,7 +19,7 @@ use crate::ast::{Body, Diagnostic, Document, Place, Severity};
 use crate::atom::Atoms;
 use crate::correlations::Correlations;
 use crate::link::link;
-use crate::program::Logic;
+use crate::program::Condition;
 use crate::ruleset::{AppliedFilter, Feed, Rule, RuleSet};
 
 use filters::Filters;
@@ -47,7 +47,7 @@ pub fn compile(documents: Vec<Document>, options: Options) -> (RuleSet, Vec<Diag
         table: FieldTable::new(),
         atoms: Atoms::default(),
         rules: Vec::new(),
-        logic: Vec::new(),
+        conditions: Vec::new(),
         by_reference: HashMap::new(),
         correlations: Correlations::of(&documents),
         filters: Filters::default(),
@@ -82,7 +82,7 @@ struct Compiler {
     table: FieldTable,
     atoms: Atoms,
     rules: Vec<Rule>,
-    logic: Vec<Option<Logic>>,
+    conditions: Vec<Option<Condition>>,
     by_reference: HashMap<String, RuleIdx>,
     /// The stateful rules, loaded or not.
     correlations: Correlations,
@@ -172,7 +172,7 @@ impl Compiler {
         document: Document,
         meta: RuleMeta,
         stateful: Option<(CorrelationSpec, Vec<Feed>)>,
-        logic: Option<Logic>,
+        condition: Option<Condition>,
         filters: Vec<AppliedFilter>,
     ) {
         let index = RuleIdx(self.rules.len() as u32);
@@ -180,11 +180,11 @@ impl Compiler {
             self.by_reference.insert(reference.clone(), index);
         }
         self.rules.push(Rule { meta, document, stateful, filters });
-        self.logic.push(logic);
+        self.conditions.push(condition);
     }
 
     fn finish(mut self) -> (RuleSet, Vec<Diagnostic>) {
-        let (compiled, failures) = link(self.atoms, &self.logic, &self.table);
+        let (compiled, failures) = link(self.atoms, &self.conditions, &self.table);
         for reason in failures {
             self.diagnostics.push(Diagnostic {
                 file: Arc::default(),

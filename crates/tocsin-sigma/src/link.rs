@@ -11,37 +11,42 @@ use crate::atom::{Atom, AtomId, AtomTest, Atoms};
 use crate::compose::Composer;
 use crate::grams::Frequencies;
 use crate::predicate::{Predicates, Uncompilable};
-use crate::program::{Logic, Program, witness};
+use crate::program::{Condition, RuleProgram, witness};
 use crate::ruleset::{Compiled, index_witnesses};
 use crate::whole_event::{Keywords, Late};
 
-/// Builds the matcher. `logic` holds the condition of each rule, by index; `None` for rules without
+/// Builds the matcher. `conditions` are those of each rule, by index; `None` for rules without
 /// one (stateful rules). What could not be built comes back in sentences; the rest works.
 pub(crate) fn link(
     atoms: Atoms,
-    logic: &[Option<Logic>],
+    conditions: &[Option<Condition>],
     table: &FieldTable,
 ) -> (Compiled, Vec<Uncompilable>) {
     let atoms: Arc<[Atom]> = atoms.into_list().into();
     let (tests, failures) = compose(&atoms, |_| true, table.len());
     let cost = |atom: AtomId| Some(cost(&atoms[atom as usize], table));
-    let witnesses = logic
+    // Not of filters: what they keep from matching is counted.
+    let witnesses = conditions
         .iter()
-        .enumerate()
-        .filter_map(|(index, logic)| Some((RuleIdx(index as u32), witness(logic.as_ref()?, &cost))));
+        .zip(0..)
+        .filter_map(|(condition, index)| Some((RuleIdx(index), witness(&condition.as_ref()?.own, &cost))));
     let (by_witness, without_witness) = index_witnesses(atoms.len(), witnesses);
-    let programs: Vec<_> = logic.iter().map(|logic| logic.as_ref().map(Program::compile)).collect();
+    let programs = RuleProgram::compile_all(conditions);
     let Tests { has_tests, by_field, mut late } = tests;
-    rouse(&atoms, logic, &programs, &cost, &mut late);
-    (Compiled { has_tests, by_field, late, programs, by_witness, without_witness, atoms }, failures)
+    rouse(&atoms, conditions, &programs, &cost, &mut late);
+    let filters = programs.iter().flatten().map(|program| program.filters.len()).sum();
+    let compiled =
+        Compiled { has_tests, by_field, late, programs, filters, by_witness, without_witness, atoms };
+    (compiled, failures)
 }
 
 /// The same matcher with some of its rules, and only the tests those ask for.
 pub(crate) fn relink(compiled: &Compiled, keep: &dyn Fn(RuleIdx) -> bool) -> Compiled {
-    let kept =
-        |(index, program): (usize, &Option<Program>)| program.clone().filter(|_| keep(RuleIdx(index as u32)));
-    let programs: Vec<Option<Program>> = compiled.programs.iter().enumerate().map(kept).collect();
-    let asked: HashSet<AtomId> = programs.iter().flatten().flat_map(Program::atoms).collect();
+    let kept = |(index, program): (usize, &Option<RuleProgram>)| {
+        program.clone().filter(|_| keep(RuleIdx(index as u32)))
+    };
+    let programs: Vec<Option<RuleProgram>> = compiled.programs.iter().enumerate().map(kept).collect();
+    let asked: HashSet<AtomId> = programs.iter().flatten().flat_map(RuleProgram::atoms).collect();
     // All of it was composed before.
     let (tests, _) = compose(&compiled.atoms, |atom| asked.contains(&atom), compiled.by_field.len());
     let (wakes, awake) = (compiled.late.wakes.clone(), compiled.late.awake);
@@ -51,6 +56,7 @@ pub(crate) fn relink(compiled: &Compiled, keep: &dyn Fn(RuleIdx) -> bool) -> Com
         by_field: tests.by_field,
         late: Late { wakes, awake, ..tests.late },
         programs,
+        filters: compiled.filters,
         by_witness: compiled.by_witness.iter().map(only_kept).collect(),
         without_witness: only_kept(&compiled.without_witness),
         atoms: Arc::clone(&compiled.atoms),
@@ -95,8 +101,8 @@ fn compose(atoms: &[Atom], wanted: impl Fn(AtomId) -> bool, fields: usize) -> (T
 /// Works out which atoms wake the late tests, see [`crate::whole_event::Late`].
 fn rouse(
     atoms: &[Atom],
-    logic: &[Option<Logic>],
-    programs: &[Option<Program>],
+    conditions: &[Option<Condition>],
+    programs: &[Option<RuleProgram>],
     cost: &dyn Fn(AtomId) -> Option<u32>,
     late: &mut Late,
 ) {
@@ -107,13 +113,13 @@ fn rouse(
     if bits.is_empty() {
         return;
     }
-    for (logic, program) in logic.iter().zip(programs) {
-        let (Some(logic), Some(program)) = (logic, program) else { continue };
+    for (condition, program) in conditions.iter().zip(programs) {
+        let (Some(condition), Some(program)) = (condition, program) else { continue };
         let needed = program.atoms().filter_map(|atom| bits.get(&atom)).fold(0, |all, bit| all | bit);
         if needed == 0 {
             continue;
         }
-        match witness(logic, &|atom| cost(atom).filter(|_| !bits.contains_key(&atom))) {
+        match witness(&condition.own, &|atom| cost(atom).filter(|_| !bits.contains_key(&atom))) {
             Some(witness) => witness.iter().for_each(|atom| *late.wakes.entry(*atom).or_insert(0) |= needed),
             None => late.awake |= needed,
         }

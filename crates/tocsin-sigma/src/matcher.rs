@@ -31,7 +31,8 @@ pub struct SigmaMatcher {
     seed: u64,
     judge: Judge,
     signatures: HashTable<Signature>,
-    /// Rules of all remembered signatures; each owns a range.
+    /// Rules of all remembered signatures; each owns a range. Behind the rules that match stand the filters
+    /// that kept one from matching, their numbers counted on from the number of rules.
     lists: Vec<RuleIdx>,
     late_atoms: Vec<AtomId>,
     event_sets: Vec<SetId>,
@@ -42,6 +43,8 @@ pub struct SigmaMatcher {
     signature_misses: u64,
     /// By rule.
     counts: Vec<RuleStats>,
+    /// Matches kept back, by filter.
+    suppressed: Vec<u64>,
 }
 
 impl SigmaMatcher {
@@ -63,6 +66,7 @@ impl SigmaMatcher {
             signature_hits: 0,
             signature_misses: 0,
             counts: vec![RuleStats::default(); rules],
+            suppressed: vec![0; compiled.filters],
             compiled,
         }
     }
@@ -153,7 +157,17 @@ impl SigmaMatcher {
         }
         *stamp = self.stamp;
         self.counts[rule.index()].evaluated += 1;
-        if compiled.programs[rule.index()].as_ref().is_some_and(|program| program.holds(&self.bits)) {
+        let Some(program) = &compiled.programs[rule.index()] else { return };
+        if !program.own.holds(&self.bits) {
+            return;
+        }
+        let before = self.lists.len();
+        for (filter, number) in program.filters.iter().zip(program.first_filter..) {
+            if !filter.holds(&self.bits) {
+                self.lists.push(RuleIdx(compiled.programs.len() as u32 + number));
+            }
+        }
+        if self.lists.len() == before {
             self.lists.push(rule);
         }
     }
@@ -165,8 +179,12 @@ impl Matcher for SigmaMatcher {
         for (index, event) in batch.events.iter().enumerate() {
             let (from, to) = self.event(&compiled, batch, event);
             for rule in &self.lists[from as usize..to as usize] {
-                self.counts[rule.index()].matches += 1;
-                out.push(RuleMatch { event: index as u32, rule: *rule });
+                if let Some(filter) = rule.index().checked_sub(self.counts.len()) {
+                    self.suppressed[filter] += 1;
+                } else {
+                    self.counts[rule.index()].matches += 1;
+                    out.push(RuleMatch { event: index as u32, rule: *rule });
+                }
             }
         }
         if self.judge.is_full() {
@@ -182,6 +200,7 @@ impl Matcher for SigmaMatcher {
         MatcherStats {
             fields: self.judge.counts.clone(),
             rules: self.counts.clone(),
+            suppressed: self.suppressed.clone(),
             signature_hits: self.signature_hits,
             signature_misses: self.signature_misses,
             forgets: self.judge.forgets,

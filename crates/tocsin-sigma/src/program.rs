@@ -15,6 +15,47 @@ pub enum Logic {
     Atom(AtomId),
 }
 
+/// What a rule asks of an event: its own condition with its log source, and the conditions of filters
+/// behind it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Condition {
+    /// Its own.
+    pub own: Logic,
+    /// Those of filters, in order.
+    pub filters: Vec<Logic>,
+}
+
+/// A rule's condition, compiled.
+#[derive(Clone, Debug)]
+pub struct RuleProgram {
+    /// Its own.
+    pub own: Program,
+    /// Those of filters.
+    pub filters: Vec<Program>,
+    /// The number of the first of them among the filters of all rules.
+    pub first_filter: u32,
+}
+
+impl RuleProgram {
+    /// Compiles conditions, the filters of all of them numbered in order.
+    #[must_use]
+    pub fn compile_all(conditions: &[Option<Condition>]) -> Vec<Option<RuleProgram>> {
+        let mut next = 0;
+        let mut compile = |condition: &Condition| {
+            let first_filter = next;
+            next += condition.filters.len() as u32;
+            let filters = condition.filters.iter().map(Program::compile).collect();
+            RuleProgram { own: Program::compile(&condition.own), filters, first_filter }
+        };
+        conditions.iter().map(|condition| condition.as_ref().map(&mut compile)).collect()
+    }
+
+    /// The atoms it tests, some more than once.
+    pub fn atoms(&self) -> impl Iterator<Item = AtomId> {
+        self.own.atoms().chain(self.filters.iter().flat_map(Program::atoms))
+    }
+}
+
 /// One step: test a bit, go on at one of two places.
 #[derive(Clone, Copy, Debug)]
 struct Step {

@@ -12,7 +12,7 @@ use crate::ast::Document;
 use crate::atom::{Atom, AtomId};
 use crate::matcher::SigmaMatcher;
 use crate::predicate::Predicates;
-use crate::program::Program;
+use crate::program::RuleProgram;
 use crate::whole_event::Late;
 
 /// The stateless rules of a set, compiled into one matcher.
@@ -27,7 +27,9 @@ pub struct Compiled {
     /// Tests that no single value decides.
     pub(crate) late: Late,
     /// Conditions by rule; `None` for stateful rules.
-    pub(crate) programs: Vec<Option<Program>>,
+    pub(crate) programs: Vec<Option<RuleProgram>>,
+    /// How many filters all rules of the set have together.
+    pub(crate) filters: usize,
     /// Rules to try when an atom is set, by atom.
     pub(crate) by_witness: Vec<Vec<RuleIdx>>,
     /// Rules that can match without any atom.

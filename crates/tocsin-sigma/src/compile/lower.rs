@@ -24,7 +24,7 @@ impl Compiler {
         })
     }
 
-    fn lower_all(&mut self, parts: &[Expr]) -> Result<Vec<Logic>, Refused> {
+    pub(super) fn lower_all(&mut self, parts: &[Expr]) -> Result<Vec<Logic>, Refused> {
         parts.iter().map(|part| self.lower(part)).collect()
     }
 

@@ -3,6 +3,8 @@
 use super::{Compiler, Refused};
 use crate::ast::{Body, Document, Expr, Severity};
 use crate::canonical;
+use crate::program::{Condition, Logic};
+use crate::ruleset::AppliedFilter;
 
 impl Compiler {
     pub(super) fn stateless(&mut self, mut document: Document) {
@@ -30,15 +32,30 @@ impl Compiler {
                 Expr::Or(Vec::new())
             }
         };
-        let expr = Expr::And(vec![detection.condition.clone(), gate]);
+        let expr = Expr::And(vec![detection.condition.clone(), gate.clone()]);
         self.regex_bytes = 0;
-        let logic = match self.lower(&expr) {
-            Ok(logic) => logic,
+        let condition = match self.condition(&detection.condition, &filters, &gate) {
+            Ok(condition) => condition,
             Err(refused) => return self.report(&document, Severity::Error, refused),
         };
         let mut text = String::new();
         canonical::write(&expr, &mut text);
         let meta = self.meta(&document, &text, Vec::new(), None);
-        self.enter(document, meta, None, Some(logic), filters);
+        self.enter(document, meta, None, Some(condition), filters);
+    }
+
+    /// A condition with its log source, and apart from it those of the filters that were added to it.
+    fn condition(
+        &mut self,
+        whole: &Expr,
+        filters: &[AppliedFilter],
+        gate: &Expr,
+    ) -> Result<Condition, Refused> {
+        let (own, added) = match whole {
+            Expr::And(parts) if !filters.is_empty() => (&parts[0], &parts[1..]),
+            whole => (whole, &[][..]),
+        };
+        let own = Logic::And(vec![self.lower(own)?, self.lower(gate)?]);
+        Ok(Condition { own, filters: self.lower_all(added)? })
     }
 }
