@@ -25,6 +25,7 @@ use crate::intake::{Answers, Intake, answers, intake};
 use crate::journal::{Frame, Journal};
 use crate::ledger::Ledger;
 use crate::live_records::LiveRecords;
+use crate::meter::Measurements;
 use crate::readiness::{Part, Readiness};
 use crate::records::Records;
 use crate::recovery::{Recovered, Recovery};
@@ -129,6 +130,8 @@ pub struct House {
     pub recovered: Recovered,
     /// The rules that are active.
     pub active: ActiveRules,
+    /// What the engine costs and holds.
+    pub measurements: Measurements,
     stages: Stages,
 }
 
@@ -152,6 +155,10 @@ impl House {
         let matchers = Box::new(move |plan: &Arc<Plan>| MatchStage::new(Arc::clone(plan), &config));
         let (checkpoints, position) = (parts.checkpoints, parts.past.position);
         let mut detect = Detect::new(matchers, correlator, active.clone(), checkpoints, position);
+        if let Some(checkpoint) = &parts.past.checkpoint {
+            detect.go_on_from(checkpoint.failures.counting());
+        }
+        let measurements = detect.measurements();
 
         let (steps_in, steps) = channel(STEPS);
         let released = Arc::new(AtomicU64::new(0));
@@ -211,7 +218,7 @@ impl House {
         let known = std::mem::take(&mut recovered.requests);
         stages.spawn("ingest", &parts.readiness, move || ingest.run(known))?;
         stages.spawn("decode", &parts.readiness, move || decode.run())?;
-        Ok(House { intake, answers, recovered, active, stages })
+        Ok(House { intake, answers, recovered, active, measurements, stages })
     }
 
     /// The way in, the way back, and the stages to wait for.
