@@ -151,13 +151,7 @@ impl House {
         let config = parts.engine;
         let then = rules_then(&mut parts);
         let active = ActiveRules::new(Arc::clone(&then));
-        let correlator = correlator(&then.plan, &parts)?;
-        let matchers = Box::new(move |plan: &Arc<Plan>| MatchStage::new(Arc::clone(plan), &config));
-        let (checkpoints, position) = (parts.checkpoints, parts.past.position);
-        let mut detect = Detect::new(matchers, correlator, active.clone(), checkpoints, position);
-        if let Some(checkpoint) = &parts.past.checkpoint {
-            detect.go_on_from(checkpoint.failures.counting());
-        }
+        let mut detect = detect(&active, &parts)?;
         let measurements = detect.measurements();
 
         let (steps_in, steps) = channel(STEPS);
@@ -279,13 +273,19 @@ impl Drop for OnPanic {
     }
 }
 
-/// The engine in the state of the checkpoint.
-fn correlator(plan: &Arc<Plan>, parts: &Parts) -> Result<Correlator, CheckpointError> {
-    let mut correlator = Correlator::new(Arc::clone(plan), parts.engine);
-    if let Some(checkpoint) = &parts.past.checkpoint {
+/// The engine with these rules, in the state of the checkpoint.
+fn detect(active: &ActiveRules, parts: &Parts) -> Result<Detect, CheckpointError> {
+    let (config, past) = (parts.engine, &parts.past);
+    let mut correlator = Correlator::new(Arc::clone(&active.now().plan), config);
+    if let Some(checkpoint) = &past.checkpoint {
         correlator.restore(checkpoint)?;
     }
-    Ok(correlator)
+    let matchers = Box::new(move |plan: &Arc<Plan>| MatchStage::new(Arc::clone(plan), &config));
+    let mut detect = Detect::new(matchers, correlator, active.clone(), parts.checkpoints, past.position);
+    if let Some(checkpoint) = &past.checkpoint {
+        detect.go_on_from(checkpoint.failures.counting());
+    }
+    Ok(detect)
 }
 
 /// The rules that were active where the journal is read from; where that is not known, those of now.

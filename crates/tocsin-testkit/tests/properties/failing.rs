@@ -21,7 +21,7 @@ use tocsin_pipeline::journal::{Frame, FrameBody};
 use tocsin_pipeline::plan::{LoadOptions, RuleFile, load};
 use tocsin_pipeline::records::Records;
 use tocsin_pipeline::replay::{self, ReplayRules};
-use tocsin_pipeline::rules::{ActiveRules, Disabled, NewRules, ReadyRules, RuleSetId, RuleSets};
+use tocsin_pipeline::rules::{ActiveRules, Disabled, NewRules, ReadyRule, ReadyRules, RuleSetId, RuleSets};
 use tocsin_pipeline::stage::detect::{CheckpointPlan, Detect, Step};
 use tocsin_pipeline::stage::ingest::{Accepted, AcceptedBody};
 
@@ -271,7 +271,7 @@ fn the_rule_is_switched_off_after_three_events_and_an_alert_says_so() {
     assert_eq!(quarantined(&steps), u64::from(RULE_PANICS_MAX));
     assert_eq!(steps.iter().map(|step| step.processed).sum::<u64>(), 6);
     let brittle = active.of_files().position(|meta| meta.id == "brittle").unwrap();
-    let off: Vec<Option<Disabled>> = active.rules.iter().map(|rule| rule.disabled()).collect();
+    let off: Vec<Option<Disabled>> = active.rules.iter().map(ReadyRule::disabled).collect();
     assert_eq!(off.iter().flatten().count(), 1);
     assert_eq!(off[brittle], Some(Disabled::Failed(3)));
     let alerts = stored(&sets, &steps, &mut kept);

@@ -9,6 +9,7 @@ pub mod key;
 pub mod replay;
 pub mod run;
 pub mod scan;
+pub mod status;
 pub mod test;
 pub mod token;
 pub mod verify;
@@ -48,6 +49,7 @@ pub fn run(cli: &Cli) -> anyhow::Result<u8> {
         Command::Test(args) => test::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Verify(args) => verify::run(args),
+        Command::Status(args) => status::run(cli, args),
         Command::Key(action) => key::run(cli, action),
         Command::Token(action) => token::run(cli, action),
     }

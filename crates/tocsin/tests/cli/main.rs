@@ -38,6 +38,7 @@ mod server_resume;
 mod server_scan;
 mod server_support;
 mod server_trace;
+mod status;
 mod support;
 mod test_command;
 mod verify;
