@@ -32,6 +32,7 @@ mod server_contract_support;
 mod server_crash;
 mod server_disk;
 mod server_load;
+mod server_pressure;
 mod server_reload;
 mod server_reload_load;
 mod server_resume;
