@@ -95,3 +95,6 @@ pub const ANSWERS_CACHED_MAX: usize = 256;
 
 /// Bytes of an answer that is remembered. Above it the answer is made anew each time.
 pub const ANSWER_CACHED_BYTES_MAX: usize = 64 << 10;
+
+/// Rows of each table in the answer of `/api/v1/status`: the first of them; `/api/v1/rules` has all.
+pub const STATUS_ROWS_MAX: usize = 20;

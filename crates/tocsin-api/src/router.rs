@@ -11,7 +11,7 @@ use axum::routing::{get, post};
 use crate::auth::token_in_url;
 use crate::error::Problem;
 use crate::page;
-use crate::routes::{alerts, alerts_v1, events, health, ledger, logs, metrics, rules, stream};
+use crate::routes::{alerts, alerts_v1, events, health, ledger, logs, metrics, rules, status, stream};
 use crate::state::AppState;
 
 /// All endpoints of a server.
@@ -23,6 +23,7 @@ pub fn router(state: AppState) -> Router {
         .route("/api/v1/alerts", get(alerts_v1::list))
         .route("/api/v1/alerts/{id}", get(alerts_v1::one))
         .route("/api/v1/ledger", get(ledger::get))
+        .route("/api/v1/status", get(status::get))
         .route("/api/v1/rules", get(rules::list))
         .route("/api/v1/rules/reload", post(rules::reload))
         .route(stream::PATH, get(stream::get))

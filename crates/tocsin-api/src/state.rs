@@ -9,6 +9,7 @@ use tocsin_core::batch::TenantId;
 use tocsin_pipeline::commit::{Publish, PublishedStep};
 use tocsin_pipeline::intake::Intake;
 use tocsin_pipeline::ledger::Ledger;
+use tocsin_pipeline::meter::Measurements;
 use tocsin_pipeline::readiness::Readiness;
 use tocsin_pipeline::reload::Reloads;
 use tocsin_pipeline::rules::ActiveRules;
@@ -81,6 +82,8 @@ pub struct ApiParts {
     pub rules: ActiveRules,
     /// Where they are asked to be read again.
     pub reloads: Reloads,
+    /// What the engine costs and holds.
+    pub measurements: Measurements,
     /// The live streams.
     pub live: Arc<Live>,
     /// Where records go.
@@ -117,6 +120,8 @@ pub struct Shared {
     pub rules: ActiveRules,
     /// Where they are asked to be read again.
     pub reloads: Reloads,
+    /// What the engine costs and holds.
+    pub measurements: Measurements,
     /// The live streams.
     pub live: Arc<Live>,
     /// Where records go.
@@ -147,6 +152,7 @@ impl AppState {
             alerts_version: parts.alerts_version,
             rules: parts.rules,
             reloads: parts.reloads,
+            measurements: parts.measurements,
             live: parts.live,
             intake: parts.intake,
             ledger: parts.ledger,

@@ -9,13 +9,16 @@ use std::sync::Arc;
 
 use crate::batch::{EventBatch, TenantId};
 use crate::chain;
-use crate::checkpoint::{Checkpoint, CheckpointError};
+use crate::checkpoint::{Checkpoint, CheckpointError, Failures};
 use crate::detection::Detection;
 use crate::detector::{Emission, Found, StepContext, Usage};
+pub use crate::guard::Failure;
 use crate::key;
 use crate::limits::STATE_BYTES_PER_TENANT_MAX;
+use crate::machine::Entry;
+use crate::matcher::RuleIdx;
 use crate::matching::Unplaced;
-pub use crate::matching::{MatchStage, MatchedBatch};
+pub use crate::matching::{Failed, MatchStage, MatchedBatch};
 use crate::offset::PartitionId;
 use crate::plan::Plan;
 use crate::shard::{SHARDS, Shard, rule_hash, shard_of};
@@ -172,7 +175,12 @@ impl Correlator {
         let mut all = Found::default();
         found.into_iter().for_each(|part| all.append(part));
         self.climb(&signals, &above, tick, &mut all);
-        self.tell_pressure(tenant, watermark, &mut all);
+        let pressed = std::mem::take(&mut all.pressed);
+        self.tell_of_rules(self.plan.state_pressure, tenant, pressed, watermark, &mut all);
+        // Workers of a scan each fail on their own, so what is off depends on how many there are.
+        let off = batch.failed.iter().filter(|failed| failed.is_off && batch.raw.ingest.is_some());
+        let off = off.map(|failed| (failed.rule, failed.entry)).collect();
+        self.tell_of_rules(self.plan.rule_disabled, tenant, off, watermark, &mut all);
         output.detections = all.detections;
         output
     }
@@ -204,15 +212,22 @@ impl Correlator {
         }
     }
 
-    /// Rules that had no room for keys become an alert of their own.
-    fn tell_pressure(&mut self, tenant: TenantId, watermark: Timestamp, found: &mut Found) {
-        let Some(rule) = self.plan.state_pressure.filter(|_| !found.pressed.is_empty()) else { return };
-        found.pressed.sort_unstable();
-        found.pressed.dedup_by_key(|(pressed, _)| *pressed);
+    /// What befell rules becomes an alert of each, of a rule about rules: the event it befell them at.
+    fn tell_of_rules(
+        &mut self,
+        rule: Option<RuleIdx>,
+        tenant: TenantId,
+        mut befallen: Vec<(RuleIdx, Entry)>,
+        watermark: Timestamp,
+        found: &mut Found,
+    ) {
+        let Some(rule) = rule.filter(|_| !befallen.is_empty()) else { return };
+        befallen.sort_unstable();
+        befallen.dedup_by_key(|(whom, _)| *whom);
         let mut signals = chain::none(tenant);
-        for (pressed, entry) in std::mem::take(&mut found.pressed) {
+        for (whom, entry) in befallen {
             let key_start = signals.keys.len() as u32;
-            key::append_part(&self.plan.meta(pressed).id, &mut signals.keys);
+            key::append_part(&self.plan.meta(whom).id, &mut signals.keys);
             let key_len = signals.keys.len() as u32 - key_start;
             let late_behind = (entry.time <= watermark).then_some(watermark);
             signals.list.push(entry.signal(rule, late_behind, key_start, key_len));
@@ -279,18 +294,37 @@ impl Correlator {
         self.tenants.get(tenant.0 as usize).map_or(Timestamp::MIN, Watermarks::reached)
     }
 
+    /// The watermarks of all tenants, by number.
+    #[must_use]
+    pub fn watermarks_by_tenant(&self) -> Vec<Timestamp> {
+        self.tenants.iter().map(Watermarks::reached).collect()
+    }
+
     /// How much state there is.
     #[must_use]
     pub fn usage(&self) -> Usage {
         self.shards.iter().map(Shard::usage).fold(Usage::default(), Usage::and)
     }
 
-    /// All state as one cut.
+    /// How much state there is of each tenant and rule, shard by shard: several times the same, in no
+    /// order.
+    pub fn each_usage(&self, mut tell: impl FnMut(TenantId, RuleIdx, Usage)) {
+        self.shards.iter().for_each(|shard| shard.each_usage(&mut tell));
+    }
+
+    /// Bytes of state one tenant's rules may hold.
+    #[must_use]
+    pub fn state_bytes_max(&self) -> usize {
+        self.config.state_bytes_max
+    }
+
+    /// All state as one cut. What rules failed on is not known here.
     #[must_use]
     pub fn checkpoint(&self) -> Checkpoint {
         Checkpoint {
             tenants: self.tenants.clone(),
             shards: self.shards.iter().map(|shard| shard.snapshot(&self.plan)).collect(),
+            failures: Failures::default(),
         }
     }
 

@@ -5,22 +5,77 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::batch::{EventBatch, Quarantined, Reason};
+use serde::{Deserialize, Serialize};
+
+use crate::batch::{Event, EventBatch, Quarantined, Reason};
 use crate::limits::RULE_PANICS_MAX;
 use crate::matcher::{Matcher, MatcherStats, RuleIdx, RuleMatch};
+
+/// A rule and how many events it failed on, under what names it in any rule set: a rule whose logic is
+/// edited has failed on none.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// The rule's id.
+    pub rule_id: String,
+    /// The hash of its logic.
+    pub logic_hash: String,
+    /// Events it failed on.
+    pub events: u32,
+}
+
+impl Failure {
+    /// Whether the rule is switched off.
+    #[must_use]
+    pub fn is_off(&self) -> bool {
+        self.events >= RULE_PANICS_MAX
+    }
+}
+
+/// A rule failed on an event.
+#[derive(Clone, Copy, Debug)]
+pub struct Blamed {
+    /// The rule.
+    pub rule: RuleIdx,
+    /// The event, which is in the batch no longer.
+    pub event: Event,
+    /// Whether the rule was switched off for it.
+    pub is_off: bool,
+}
 
 /// A matcher whose panics are caught.
 pub struct Guarded {
     matcher: Box<dyn Matcher>,
     /// How many events each rule failed on, in order of rule.
     panics: Vec<(RuleIdx, u32)>,
+    /// What failed since this was asked last.
+    blamed: Vec<Blamed>,
+    /// What matchers before this one have counted.
+    before: MatcherStats,
+    /// Their memo hits.
+    hits_before: u64,
 }
 
 impl Guarded {
     /// Guards a matcher.
     #[must_use]
     pub fn new(matcher: Box<dyn Matcher>) -> Guarded {
-        Guarded { matcher, panics: Vec::new() }
+        Guarded {
+            matcher,
+            panics: Vec::new(),
+            blamed: Vec::new(),
+            before: MatcherStats::default(),
+            hits_before: 0,
+        }
+    }
+
+    /// Rules have failed on so many events before this matcher was made; those that failed too often are
+    /// off.
+    pub fn go_on_from(&mut self, mut panics: Vec<(RuleIdx, u32)>) {
+        panics.sort_unstable();
+        if panics != self.panics {
+            self.panics = panics;
+            self.renew();
+        }
     }
 
     /// Appends every match of the batch, as [`Matcher::matches`]. Events on which that panics are
@@ -40,16 +95,22 @@ impl Guarded {
         &self.panics
     }
 
+    /// The rules that failed since this was asked last, each with its event, in order of event.
+    pub fn take_blamed(&mut self) -> Vec<Blamed> {
+        std::mem::take(&mut self.blamed)
+    }
+
     /// How often so far something seen before did not have to be judged again.
     #[must_use]
     pub fn memo_hits(&self) -> u64 {
-        self.matcher.memo_hits()
+        self.hits_before + self.matcher.memo_hits()
     }
 
-    /// What the matcher has counted since it was last renewed, and all panics.
+    /// What was counted, and all panics.
     #[must_use]
     pub fn stats(&self) -> MatcherStats {
         let mut stats = self.matcher.stats();
+        stats.add(&self.before);
         for (rule, panics) in &self.panics {
             if let Some(rule) = stats.rules.get_mut(rule.index()) {
                 rule.panics = u64::from(*panics);
@@ -93,10 +154,16 @@ impl Guarded {
             if !fails {
                 continue;
             }
-            match self.panics.binary_search_by_key(&rule, |(rule, _)| *rule) {
-                Ok(at) => self.panics[at].1 += 1,
-                Err(at) => self.panics.insert(at, (rule, 1)),
-            }
+            let at = match self.panics.binary_search_by_key(&rule, |(rule, _)| *rule) {
+                Ok(at) => at,
+                Err(at) => {
+                    self.panics.insert(at, (rule, 0));
+                    at
+                }
+            };
+            self.panics[at].1 += 1;
+            let is_off = self.panics[at].1 >= RULE_PANICS_MAX;
+            self.blamed.extend(batch.events.first().map(|event| Blamed { rule, event: *event, is_off }));
         }
     }
 
@@ -105,6 +172,8 @@ impl Guarded {
     fn renew(&mut self) {
         let off = self.panics.iter().filter(|(_, panics)| *panics >= RULE_PANICS_MAX);
         let off: Vec<RuleIdx> = off.map(|(rule, _)| *rule).collect();
+        self.before.add(&self.matcher.stats());
+        self.hits_before += self.matcher.memo_hits();
         self.matcher = self.matcher.without(&off);
     }
 }
@@ -205,7 +274,19 @@ mod tests {
         }
         assert_eq!(run(&mut guard, &["12b", "02"]), (vec![(0, 2), (1, 0), (1, 2)], vec![]));
         assert_eq!(guard.panics(), [(RuleIdx(1), RULE_PANICS_MAX)]);
-        assert_eq!(guard.memo_hits(), 2);
+        let blamed = guard.take_blamed();
+        let off: Vec<bool> = blamed.iter().map(|blamed| blamed.is_off).collect();
+        assert_eq!(off, [false, false, true]);
+        assert!(guard.take_blamed().is_empty());
+    }
+
+    #[test]
+    fn what_failed_before_still_counts() {
+        let mut guard = guarded();
+        guard.go_on_from(vec![(RuleIdx(2), RULE_PANICS_MAX - 1), (RuleIdx(0), RULE_PANICS_MAX)]);
+        assert_eq!(run(&mut guard, &["01a", "2"]), (vec![(0, 1), (1, 2)], vec![]));
+        assert_eq!(run(&mut guard, &["1c"]), (vec![], vec![0]));
+        assert_eq!(run(&mut guard, &["1c", "2"]), (vec![(0, 1)], vec![]));
     }
 
     #[test]

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use crate::batch::{Event, EventBatch, Notes, RawBatch};
 use crate::engine::EngineConfig;
 use crate::field::FieldId;
-use crate::guard::Guarded;
+use crate::guard::{Blamed, Failure, Guarded};
 use crate::key;
-use crate::matcher::{MatcherStats, RuleMatch};
+use crate::machine::{DelayMs, Entry};
+use crate::matcher::{MatcherStats, RuleIdx, RuleMatch};
 use crate::offset::Position;
 use crate::plan::{Plan, ValueOf};
+use crate::rule::RuleMeta;
 use crate::signal::Signal;
 use crate::time::Timestamp;
 use crate::times::Times;
@@ -43,6 +45,8 @@ pub struct MatchedBatch {
     pub without_value: u64,
     /// Records that could not be read.
     pub quarantined: Vec<crate::batch::Quarantined>,
+    /// Rules that failed on an event, which is quarantined.
+    pub failed: Vec<Failed>,
     pub(crate) signals: Vec<Unplaced>,
     pub(crate) keys: Vec<u8>,
     pub(crate) newest: Timestamp,
@@ -61,6 +65,16 @@ impl MatchedBatch {
         let positions = self.signals.iter().map(|unplaced| unplaced.signal.position);
         positions.filter(move |position| last.replace(*position) != Some(*position))
     }
+}
+
+/// A rule that failed on an event of a batch: a defect.
+#[derive(Clone, Copy, Debug)]
+pub struct Failed {
+    /// The rule.
+    pub rule: RuleIdx,
+    /// Whether it was switched off for it.
+    pub is_off: bool,
+    pub(crate) entry: Entry,
 }
 
 /// The data-parallel half: matching and keys. One per worker.
@@ -112,6 +126,7 @@ impl MatchStage {
             without_key: 0,
             without_value: 0,
             quarantined: std::mem::take(&mut batch.quarantined),
+            failed: self.matcher.take_blamed().iter().map(|blamed| failed(&batch.raw, blamed)).collect(),
             signals: Vec::new(),
             keys: Vec::new(),
             newest: Timestamp::MIN,
@@ -126,6 +141,12 @@ impl MatchStage {
         out
     }
 
+    /// The rules it matches.
+    #[must_use]
+    pub fn plan(&self) -> &Arc<Plan> {
+        &self.plan
+    }
+
     /// How often so far something seen before did not have to be judged again.
     #[must_use]
     pub fn memo_hits(&self) -> u64 {
@@ -136,6 +157,31 @@ impl MatchStage {
     #[must_use]
     pub fn matcher_stats(&self) -> MatcherStats {
         self.matcher.stats()
+    }
+
+    /// The rules that have failed.
+    #[must_use]
+    pub fn failures(&self) -> Vec<Failure> {
+        let named = |(rule, events): &(RuleIdx, u32)| {
+            let meta = self.plan.meta(*rule);
+            Failure { rule_id: meta.id.clone(), logic_hash: meta.logic_hash.clone(), events: *events }
+        };
+        self.matcher.panics().iter().map(named).collect()
+    }
+
+    /// Rules have failed before this stage was made, also under other numbers. What was switched off
+    /// stays off.
+    pub fn go_on_from(&mut self, failures: &[Failure]) {
+        if failures.is_empty() {
+            return;
+        }
+        let events = |meta: &RuleMeta| {
+            let same = |f: &&Failure| f.rule_id == meta.id && f.logic_hash == meta.logic_hash;
+            failures.iter().find(same).map(|failure| failure.events)
+        };
+        let numbered = self.plan.rules.iter().zip(0..);
+        let panics = numbered.filter_map(|(rule, index)| Some((RuleIdx(index), events(&rule.meta)?)));
+        self.matcher.go_on_from(panics.collect());
     }
 
     fn form_signals(&self, batch: &EventBatch, matches: &[RuleMatch], times: Times, out: &mut MatchedBatch) {
@@ -195,6 +241,20 @@ impl MatchStage {
             ValueOf::Number(field) => number_bits(text(*field)?.as_text()?),
         }
     }
+}
+
+/// A rule that failed, with the event it failed on as machines see it.
+fn failed(raw: &RawBatch, blamed: &Blamed) -> Failed {
+    let Blamed { rule, event, is_off } = *blamed;
+    let entry = Entry {
+        time: event.time,
+        position: raw.position(event.record),
+        value: 0,
+        delay: DelayMs::between(event.time, raw.ingest.unwrap_or(event.time)),
+        role: 0,
+        weight: 1,
+    };
+    Failed { rule, is_off, entry }
 }
 
 /// The bits of the number a text reads as; `None` where it reads as none, or as one without end.

@@ -91,6 +91,8 @@ pub struct Plan {
     pub matcher: MatcherFactory,
     /// The rule that tells of rules whose state has reached its bound.
     pub state_pressure: Option<RuleIdx>,
+    /// The rule that tells of rules that were switched off because they failed.
+    pub rule_disabled: Option<RuleIdx>,
     /// Key of the hash tables that hold attacker-chosen strings: random per data folder.
     pub seed: u64,
 }

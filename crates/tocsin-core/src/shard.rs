@@ -200,6 +200,11 @@ impl Shard {
         Ok(())
     }
 
+    /// How much state this shard holds of each tenant and rule, in no order.
+    pub fn each_usage(&self, mut tell: impl FnMut(TenantId, RuleIdx, Usage)) {
+        self.rules.iter().for_each(|((tenant, rule), state)| tell(*tenant, *rule, state.usage()));
+    }
+
     /// How much state this shard holds.
     #[must_use]
     pub fn usage(&self) -> Usage {

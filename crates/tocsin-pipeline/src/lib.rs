@@ -14,6 +14,7 @@ pub mod intake;
 pub mod journal;
 pub mod ledger;
 pub mod live_records;
+pub mod meter;
 mod own_rules;
 pub mod plan;
 pub mod pool;

@@ -10,24 +10,52 @@ use tocsin_detect::registry::every_match;
 /// Length of their episodes.
 const EPISODE: Span = Span::seconds(3_600);
 
+/// What an own rule says.
+struct Words {
+    /// What its id ends with.
+    name: &'static str,
+    title: &'static str,
+    message: &'static str,
+    actions: &'static [&'static str],
+}
+
 /// A rule's state has reached its bound.
 pub fn state_pressure(rule: RuleIdx) -> PlannedRule {
-    let text = "state_pressure";
+    let words = Words {
+        name: "state_pressure",
+        title: "Too many keys for exact counting",
+        message: "The state of rule {rule.id} is full: new keys are estimated before they are counted",
+        actions: &["notify", "rate_limit"],
+    };
+    planned(rule, &words)
+}
+
+/// A rule was switched off, because it went on failing.
+pub fn rule_disabled(rule: RuleIdx) -> PlannedRule {
+    let words = Words {
+        name: "rule_disabled",
+        title: "A rule was switched off",
+        message: "Rule {rule.id} went on failing and was switched off: it finds nothing until it is edited",
+        actions: &["notify"],
+    };
+    planned(rule, &words)
+}
+
+/// One alert for each rule that something befell.
+fn planned(rule: RuleIdx, words: &Words) -> PlannedRule {
     let meta = RuleMeta {
-        id: "tocsin.state_pressure".to_string(),
+        id: format!("tocsin.{}", words.name),
         name: None,
-        title: "Too many keys for exact counting".to_string(),
+        title: words.title.to_string(),
         level: Level::High,
         tags: Vec::new(),
-        hash: content_hash(text.as_bytes()),
-        logic_hash: content_hash(text.as_bytes()),
-        kind: "state_pressure".to_string(),
+        hash: content_hash(words.name.as_bytes()),
+        logic_hash: content_hash(words.name.as_bytes()),
+        kind: words.name.to_string(),
         confidence: 1.0,
-        message: Some(
-            "The state of rule {rule.id} is full: new keys are estimated before they are counted".to_string(),
-        ),
+        message: Some(words.message.to_string()),
         details: None,
-        actions: vec!["notify".to_string(), "rate_limit".to_string()],
+        actions: words.actions.iter().map(ToString::to_string).collect(),
         key_fields: vec!["rule.id".to_string()],
         window: None,
         episode: EPISODE,

@@ -135,11 +135,14 @@ fn plan(rules: &RuleSet, mut table: FieldTable, seed: u64, diagnostics: &mut Vec
     set_levels(&mut planned);
     let state_pressure = RuleIdx(planned.len() as u32);
     planned.push(own_rules::state_pressure(state_pressure));
+    let rule_disabled = RuleIdx(planned.len() as u32);
+    planned.push(own_rules::rule_disabled(rule_disabled));
     Plan {
         rules: planned,
         table: Arc::new(table),
         matcher: Box::new(rules.matcher_factory(seed)),
         state_pressure: Some(state_pressure),
+        rule_disabled: Some(rule_disabled),
         seed,
     }
 }

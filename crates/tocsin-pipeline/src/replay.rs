@@ -133,7 +133,9 @@ impl Replay<'_> {
         self.hand_out(detections);
         self.plan = Arc::clone(&rules.plan);
         self.decoder = decoder(&self.plan, &self.config);
+        let failures = self.matching.failures();
         self.matching = MatchStage::new(Arc::clone(&self.plan), &self.config);
+        self.matching.go_on_from(&failures);
         for finaliser in &mut self.finalisers {
             finaliser.change_rules(&self.plan);
         }

@@ -10,14 +10,16 @@
 
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use hashbrown::HashMap;
-use tocsin_core::engine::{EngineConfig, MatchStage, MatchedBatch};
+use tocsin_core::engine::{EngineConfig, Failure, MatchStage, MatchedBatch};
+use tocsin_core::limits::RULE_PANICS_MAX;
 use tocsin_core::plan::{Plan, PlannedRule};
 use tocsin_core::rule::RuleMeta;
+use tocsin_core::time::Timestamp;
 
 use crate::plan::{Loaded, RuleFile};
 
@@ -92,9 +94,79 @@ pub struct ReadyRule {
     pub is_enabled: bool,
     matches: AtomicU64,
     alerts: AtomicU64,
+    evaluated: AtomicU64,
+    failures: AtomicU64,
+    /// Nanoseconds since 1970; those of [`Timestamp::MIN`] for never.
+    last_match: AtomicI64,
+}
+
+/// Why a rule does nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Disabled {
+    /// No detector can do what it asks for.
+    NoDetector,
+    /// It was switched off, because it failed on so many events.
+    Failed(u64),
+}
+
+impl fmt::Display for Disabled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Disabled::NoDetector => f.write_str("no detector can do what it asks for"),
+            Disabled::Failed(events) => {
+                write!(f, "it failed on {events} events, a defect of Tocsin: edit it or report it")
+            }
+        }
+    }
 }
 
 impl ReadyRule {
+    fn new(file: Arc<PathBuf>, is_enabled: bool) -> ReadyRule {
+        ReadyRule {
+            file,
+            is_enabled,
+            matches: AtomicU64::new(0),
+            alerts: AtomicU64::new(0),
+            evaluated: AtomicU64::new(0),
+            failures: AtomicU64::new(0),
+            last_match: AtomicI64::new(Timestamp::MIN.0),
+        }
+    }
+
+    /// Why it does nothing, if so.
+    #[must_use]
+    pub fn disabled(&self) -> Option<Disabled> {
+        match self.failures() {
+            _ if !self.is_enabled => Some(Disabled::NoDetector),
+            failures if failures >= u64::from(RULE_PANICS_MAX) => Some(Disabled::Failed(failures)),
+            _ => None,
+        }
+    }
+
+    /// How often its condition was worked out, as last measured: for combinations of values not seen
+    /// before. 0 for a rule that keeps state.
+    #[must_use]
+    pub fn evaluated(&self) -> u64 {
+        self.evaluated.load(Ordering::Relaxed)
+    }
+
+    /// Events it failed on.
+    #[must_use]
+    pub fn failures(&self) -> u64 {
+        self.failures.load(Ordering::Relaxed)
+    }
+
+    /// When the last event it has matched was taken in.
+    #[must_use]
+    pub fn last_match(&self) -> Option<Timestamp> {
+        Some(Timestamp(self.last_match.load(Ordering::Relaxed))).filter(|at| *at != Timestamp::MIN)
+    }
+
+    /// Its condition was worked out so many times more.
+    pub(crate) fn count_evaluated(&self, more: u64) {
+        self.evaluated.store(self.evaluated() + more, Ordering::Relaxed);
+    }
+
     /// Events it has matched since the server started or its logic changed; 0 for a rule that keeps
     /// state.
     #[must_use]
@@ -114,11 +186,9 @@ impl ReadyRules {
     #[must_use]
     pub fn new(id: RuleSetId, loaded: &Loaded, by: &str) -> ReadyRules {
         let planned = loaded.plan.rules.iter();
-        let ready = |(rule, planned): (&tocsin_sigma::ruleset::Rule, &PlannedRule)| ReadyRule {
-            file: Arc::clone(&rule.document.head.file),
-            is_enabled: rule.stateful.is_none() || planned.detector.is_some(),
-            matches: AtomicU64::new(0),
-            alerts: AtomicU64::new(0),
+        let ready = |(rule, planned): (&tocsin_sigma::ruleset::Rule, &PlannedRule)| {
+            let is_enabled = rule.stateful.is_none() || planned.detector.is_some();
+            ReadyRule::new(Arc::clone(&rule.document.head.file), is_enabled)
         };
         let numbered = loaded.plan.rules.iter().enumerate().rev();
         ReadyRules {
@@ -145,16 +215,31 @@ impl ReadyRules {
     /// `make` makes it.
     pub fn exchange(&self, matching: &mut MatchStage, make: impl FnOnce(&Arc<Plan>) -> MatchStage) {
         let mut slot = self.slot();
-        let new = slot.take().unwrap_or_else(|| make(&self.plan));
+        // A set that was active before has the matcher here that it replaced then, which is another's.
+        let own = slot.take().filter(|ahead| Arc::ptr_eq(ahead.plan(), &self.plan));
+        let new = own.unwrap_or_else(|| make(&self.plan));
         *slot = Some(std::mem::replace(matching, new));
     }
 
     /// Counts the matches of a batch that was matched under this set. One thread does.
     pub fn count(&self, batch: &MatchedBatch) {
+        let at = batch.raw.ingest.unwrap_or(Timestamp::MIN).0;
         for found in &batch.matches {
             if let Some(rule) = self.rules.get(found.rule.index()) {
                 // Only one thread writes, so this need not be one step.
                 rule.matches.store(rule.matches() + 1, Ordering::Relaxed);
+                rule.last_match.store(at, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// These are the rules that have failed.
+    pub fn set_failures(&self, failures: &[Failure]) {
+        for failure in failures {
+            let index = self.by_id.get(&failure.rule_id).map(|index| *index as usize);
+            let same = |index: &usize| self.plan.rules[*index].meta.logic_hash == failure.logic_hash;
+            if let Some(rule) = index.filter(same).and_then(|index| self.rules.get(index)) {
+                rule.failures.store(u64::from(failure.events), Ordering::Relaxed);
             }
         }
     }
@@ -174,6 +259,9 @@ impl ReadyRules {
             if let Some(before) = before.rules.get(index).filter(|_| is_same) {
                 rule.matches.store(before.matches(), Ordering::Relaxed);
                 rule.alerts.store(before.alerts(), Ordering::Relaxed);
+                rule.evaluated.store(before.evaluated(), Ordering::Relaxed);
+                rule.failures.store(before.failures(), Ordering::Relaxed);
+                rule.last_match.store(before.last_match.load(Ordering::Relaxed), Ordering::Relaxed);
             }
         }
     }

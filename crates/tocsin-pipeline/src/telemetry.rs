@@ -23,11 +23,30 @@ pub fn synced(bytes: usize, took: Duration) {
     histogram!("tocsin_journal_sync_seconds").record(took);
 }
 
-/// The engine took in a batch.
-pub fn matched(matches: u64, memo_hits: u64, late: u64) {
-    counter!("tocsin_rule_matches_total").increment(matches);
-    counter!("tocsin_memo_hits_total").absolute(memo_hits);
-    counter!("tocsin_events_late_total").increment(late);
+/// Events came too late for any window.
+pub fn late(events: u64) {
+    counter!("tocsin_events_late_total").increment(events);
+}
+
+/// A rule failed on an event, which is quarantined.
+pub fn rule_failed(rule_id: &str) {
+    counter!("tocsin_rule_failures_total", "rule" => rule_id.to_string()).increment(1);
+}
+
+/// What a rule found and cost since this was told last. Rules that never did either have no line.
+pub fn rule(rule_id: &str, matches: u64, evaluations: u64) {
+    if matches > 0 {
+        counter!("tocsin_rule_matches_total", "rule" => rule_id.to_string()).increment(matches);
+    }
+    if evaluations > 0 {
+        counter!("tocsin_rule_evaluations_total", "rule" => rule_id.to_string()).increment(evaluations);
+    }
+}
+
+/// How often so far something was known already, and how often not.
+pub fn memo((hits, misses): (u64, u64)) {
+    counter!("tocsin_memo_hits_total").absolute(hits);
+    counter!("tocsin_memo_misses_total").absolute(misses);
 }
 
 /// So many rules are active, and so long events waited for them, where others were before.

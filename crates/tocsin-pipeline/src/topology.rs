@@ -25,6 +25,7 @@ use crate::intake::{Answers, Intake, answers, intake};
 use crate::journal::{Frame, Journal};
 use crate::ledger::Ledger;
 use crate::live_records::LiveRecords;
+use crate::meter::Measurements;
 use crate::readiness::{Part, Readiness};
 use crate::records::Records;
 use crate::recovery::{Recovered, Recovery};
@@ -129,6 +130,8 @@ pub struct House {
     pub recovered: Recovered,
     /// The rules that are active.
     pub active: ActiveRules,
+    /// What the engine costs and holds.
+    pub measurements: Measurements,
     stages: Stages,
 }
 
@@ -148,10 +151,8 @@ impl House {
         let config = parts.engine;
         let then = rules_then(&mut parts);
         let active = ActiveRules::new(Arc::clone(&then));
-        let correlator = correlator(&then.plan, &parts)?;
-        let matchers = Box::new(move |plan: &Arc<Plan>| MatchStage::new(Arc::clone(plan), &config));
-        let (checkpoints, position) = (parts.checkpoints, parts.past.position);
-        let mut detect = Detect::new(matchers, correlator, active.clone(), checkpoints, position);
+        let mut detect = detect(&active, &parts)?;
+        let measurements = detect.measurements();
 
         let (steps_in, steps) = channel(STEPS);
         let released = Arc::new(AtomicU64::new(0));
@@ -211,7 +212,7 @@ impl House {
         let known = std::mem::take(&mut recovered.requests);
         stages.spawn("ingest", &parts.readiness, move || ingest.run(known))?;
         stages.spawn("decode", &parts.readiness, move || decode.run())?;
-        Ok(House { intake, answers, recovered, active, stages })
+        Ok(House { intake, answers, recovered, active, measurements, stages })
     }
 
     /// The way in, the way back, and the stages to wait for.
@@ -272,13 +273,19 @@ impl Drop for OnPanic {
     }
 }
 
-/// The engine in the state of the checkpoint.
-fn correlator(plan: &Arc<Plan>, parts: &Parts) -> Result<Correlator, CheckpointError> {
-    let mut correlator = Correlator::new(Arc::clone(plan), parts.engine);
-    if let Some(checkpoint) = &parts.past.checkpoint {
+/// The engine with these rules, in the state of the checkpoint.
+fn detect(active: &ActiveRules, parts: &Parts) -> Result<Detect, CheckpointError> {
+    let (config, past) = (parts.engine, &parts.past);
+    let mut correlator = Correlator::new(Arc::clone(&active.now().plan), config);
+    if let Some(checkpoint) = &past.checkpoint {
         correlator.restore(checkpoint)?;
     }
-    Ok(correlator)
+    let matchers = Box::new(move |plan: &Arc<Plan>| MatchStage::new(Arc::clone(plan), &config));
+    let mut detect = Detect::new(matchers, correlator, active.clone(), parts.checkpoints, past.position);
+    if let Some(checkpoint) = &past.checkpoint {
+        detect.go_on_from(checkpoint.failures.counting());
+    }
+    Ok(detect)
 }
 
 /// The rules that were active where the journal is read from; where that is not known, those of now.

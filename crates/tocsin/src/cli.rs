@@ -47,6 +47,8 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Check a journal: what is there, and what is damaged, exactly.
     Verify(VerifyArgs),
+    /// Show how a running server is: health, ledger, lag, state, costs of rules.
+    Status(StatusArgs),
     /// Make, list and revoke API keys.
     #[command(subcommand)]
     Key(KeyAction),
@@ -351,6 +353,38 @@ pub struct VerifyArgs {
     pub folder: PathBuf,
 
     /// The report as one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `tocsin status`
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  tocsin status
+  tocsin status --data /var/lib/tocsin --tenant acme
+  tocsin status --url http://tocsin.example:8080 --token \"$TOKEN\" --json | jq .rules.slowest
+
+Without --url, the server that runs on the data folder. Without --token, one is made that is good for a minute, with
+the secret of the configuration, or of the data folder.
+Exit status: 0 ready, 1 not ready, 2 wrong usage or the token is refused, 3 no server answers.")]
+pub struct StatusArgs {
+    /// Address of the server (default: told in the data folder, else http://127.0.0.1:8080).
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+
+    /// A token to ask with, of any role.
+    #[arg(long, value_name = "TOKEN")]
+    pub token: Option<String>,
+
+    /// Tenant whose ledger and state are shown, where no token says so.
+    #[arg(long, value_name = "TENANT", default_value = "default", conflicts_with = "token")]
+    pub tenant: String,
+
+    /// Configuration file of the server, where it has one.
+    #[arg(short, long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// All of it as one JSON object.
     #[arg(long)]
     pub json: bool,
 }

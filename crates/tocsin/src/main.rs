@@ -1,6 +1,7 @@
 //! The `tocsin` binary: arguments, then a command. What goes wrong ends here as one clear line.
 
 mod cli;
+mod client;
 mod commands;
 mod config;
 mod demo;

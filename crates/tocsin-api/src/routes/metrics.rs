@@ -47,8 +47,11 @@ pub fn describe() {
     describe_counter!("tocsin_batch_events_total", "Events the engine has taken in");
     describe_histogram!("tocsin_batch_duration_seconds", "Time from a batch's arrival to its commit");
     describe_histogram!("tocsin_detection_latency_seconds", "Time from an event's arrival to its alert");
-    describe_counter!("tocsin_rule_matches_total", "Matches of rules");
-    describe_counter!("tocsin_memo_hits_total", "Values whose matches were known already");
+    describe_counter!("tocsin_rule_matches_total", "Events a rule has matched, by rule");
+    describe_counter!("tocsin_rule_evaluations_total", "Times a rule's condition was worked out, by rule");
+    describe_counter!("tocsin_rule_failures_total", "Events a rule failed on, by rule");
+    describe_counter!("tocsin_memo_hits_total", "Values and combinations that were known already");
+    describe_counter!("tocsin_memo_misses_total", "Values and combinations that had to be judged");
     describe_gauge!("tocsin_state_bytes", "Bytes of state the engine keeps");
     describe_counter!("tocsin_state_evicted_total", "Keys dropped because state was full");
     describe_counter!("tocsin_state_sketched_total", "Events only estimated because state was full");

@@ -13,4 +13,5 @@ pub mod logs;
 pub mod metrics;
 mod query;
 pub mod rules;
+pub mod status;
 pub mod stream;

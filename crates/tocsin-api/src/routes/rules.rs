@@ -6,6 +6,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 use tocsin_alert::role::Role;
+use tocsin_core::matcher::RuleIdx;
 use tocsin_core::plan::PlannedRule;
 use tocsin_pipeline::intake::Busy;
 use tocsin_pipeline::reload::{Answer, Last, Refused, Reloaded};
@@ -14,13 +15,23 @@ use tocsin_sigma::ast::{Diagnostic, Place, Severity};
 
 use crate::auth::User;
 use crate::error::Problem;
+use crate::routes::status::{cost_of_all, share_of_cost};
 use crate::state::AppState;
 
 /// All rules, those that only feed others first, and the last reload that was tried.
-pub async fn list(State(state): State<AppState>, User(_): User) -> Json<Value> {
-    let active = state.rules.now();
-    let rules: Vec<Value> =
-        active.plan.rules.iter().zip(&active.rules).map(|(planned, ready)| shown(planned, ready)).collect();
+pub async fn list(State(state): State<AppState>, User(caller): User) -> Json<Value> {
+    let (active, measured) = (state.rules.now(), state.measurements.last());
+    let cost = cost_of_all(&active);
+    let numbered = active.plan.rules.iter().zip(&active.rules).zip(0..);
+    let rules: Vec<Value> = numbered
+        .map(|((planned, ready), index)| {
+            let mut told = shown(planned, ready);
+            told["cost"] = share_of_cost(ready, cost).into();
+            let held = measured.of_rule(&active, caller.tenant, RuleIdx(index));
+            told["state"] = json!({ "keys": held.keys, "bytes": held.bytes });
+            told
+        })
+        .collect();
     let last = state.reloads.last().map(last_reload);
     Json(json!({ "rule_set": active.id.to_string(), "items": rules, "last_reload": last }))
 }
@@ -50,20 +61,24 @@ pub async fn reload(State(state): State<AppState>, User(caller): User) -> Result
 }
 
 fn shown(planned: &PlannedRule, ready: &ReadyRule) -> Value {
-    let meta = &planned.meta;
+    let (meta, disabled) = (&planned.meta, ready.disabled());
     json!({
         "id": meta.id,
         "title": meta.title,
         "level": meta.level.as_str(),
         "type": meta.kind,
         "tags": meta.tags,
-        "enabled": ready.is_enabled,
+        "enabled": disabled.is_none(),
+        "disabled": disabled.map(|reason| reason.to_string()),
         "raises_alerts": meta.alerts,
         "file": ready.file.display().to_string(),
         "hash": meta.hash,
         "logic_hash": meta.logic_hash,
         "matches": ready.matches(),
         "alerts": ready.alerts(),
+        "last_match": ready.last_match().map(|at| at.to_string()),
+        "evaluated": ready.evaluated(),
+        "failures": ready.failures(),
     })
 }
 

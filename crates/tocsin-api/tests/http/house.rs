@@ -20,6 +20,7 @@ use tocsin_decode::framing::{JsonCutter, cut_lines};
 use tocsin_pipeline::commit::StoreError;
 use tocsin_pipeline::intake::{Answer, Arrival, BodyShape, Inbox, Receipt, Rejection, Submission, intake};
 use tocsin_pipeline::ledger::Ledger;
+use tocsin_pipeline::meter::Measurements;
 use tocsin_pipeline::plan::{LoadOptions, RuleFile, load};
 use tocsin_pipeline::readiness::Readiness;
 use tocsin_pipeline::reload::{self, Last, Wishes, reloads};
@@ -98,6 +99,7 @@ impl House {
             alerts_version: version.clone(),
             rules: ActiveRules::new(Arc::new(rules())),
             reloads,
+            measurements: Measurements::default(),
             live: Arc::new(live),
             intake,
             ledger: ledger.clone(),

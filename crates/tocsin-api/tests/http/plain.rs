@@ -132,6 +132,32 @@ fn the_ledger_is_the_callers_tenants() {
 }
 
 #[test]
+fn the_status_is_the_callers_tenants_and_for_no_key() {
+    let house = House::open();
+    let mut client = house.client();
+    for credential in [&house.read, &house.ingest, &house.bouncer] {
+        assert_eq!(client.get("/api/v1/status", credential).status, 401);
+    }
+    house.ledger.accept(house.acme(), 7);
+    house.ledger.settle(house.acme(), 3, 1);
+    house.readiness.set(Part::Store, Some("the store is full".to_string()));
+    let told = client.get("/api/v1/status", &house.token(&["viewer"])).json();
+    assert_eq!(
+        (&told["ready"], &told["problems"]),
+        (&false.into(), &serde_json::json!(["the store is full"]))
+    );
+    assert_eq!(told["ledger"]["in_flight"], 3);
+    // Nothing was measured yet.
+    assert_eq!(
+        (&told["watermark"], &told["measured_at"]),
+        (&serde_json::Value::Null, &serde_json::Value::Null)
+    );
+    assert_eq!((&told["engine"]["events"], &told["rules"]["loaded"]), (&0.into(), &2.into()));
+    let other = client.get("/api/v1/status", &crate::house::token_of("other", &["viewer"])).json();
+    assert_eq!(other["ledger"]["received"], 0);
+}
+
+#[test]
 fn metrics_tell_the_ledger_and_name_no_tenant() {
     let house = House::open();
     let mut client = house.client();

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use tocsin_core::engine::Failure;
 use tocsin_pipeline::reload::{Difference, Refused, Reloaded};
 use tocsin_pipeline::rules::RuleSetId;
 use tocsin_sigma::ast::{Diagnostic, Place, Severity};
@@ -40,6 +41,37 @@ fn the_rules_are_listed_for_every_user_and_no_key() {
     assert_eq!((of("level"), of("enabled")), (vec![json!("low"), json!("high")], vec![json!(true); 2]));
     assert_eq!(of("raises_alerts"), [json!(false), json!(true)]);
     assert_eq!((of("file"), of("alerts")), (vec![json!("rules/some.yml"); 2], vec![json!(0); 2]));
+}
+
+#[test]
+fn a_rule_that_was_switched_off_is_told_with_the_reason() {
+    let house = House::open();
+    let active = house.state.rules.now();
+    let meta = active.of_files().next().unwrap();
+    let failed = |events| Failure { rule_id: meta.id.clone(), logic_hash: meta.logic_hash.clone(), events };
+    let mut client = house.client();
+    let viewer = house.token(&["viewer"]);
+    let mut first = || client.get("/api/v1/rules", &viewer).json()["items"][0].clone();
+    assert_eq!(
+        (&first()["enabled"], &first()["disabled"], &first()["failures"]),
+        (&json!(true), &Value::Null, &json!(0))
+    );
+    active.set_failures(&[failed(2)]);
+    assert_eq!((&first()["enabled"], &first()["failures"]), (&json!(true), &json!(2)));
+    active.set_failures(&[failed(3)]);
+    let reason = "it failed on 3 events, a defect of Tocsin: edit it or report it";
+    assert_eq!((&first()["enabled"], &first()["disabled"]), (&json!(false), &json!(reason)));
+    assert_eq!(
+        ["last_match", "evaluated", "cost", "state"].map(|name| first()[name].clone()),
+        [Value::Null, json!(0), json!(0.0), json!({ "keys": 0, "bytes": 0 })]
+    );
+    let told = client.get("/api/v1/status", &viewer).json();
+    assert_eq!(told["rules"]["disabled"], json!([{ "id": "failure", "reason": reason }]));
+    // What is off is not called silent.
+    assert_eq!(
+        told["rules"]["silent"],
+        json!({ "count": 1, "ids": ["11111111-2222-4333-8444-555555555555"] })
+    );
 }
 
 #[test]

@@ -6,20 +6,22 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tocsin_core::batch::{EventBatch, RawBatch, TenantId};
+use tocsin_core::checkpoint::{Checkpoint, Failures};
 use tocsin_core::detection::Detection;
-use tocsin_core::engine::{Correlator, MatchStage, MatchedBatch};
+use tocsin_core::engine::{Correlator, Failure, MatchStage, MatchedBatch};
 use tocsin_core::plan::Plan;
 use tocsin_core::time::Timestamp;
 
 use crate::channel::{Received, Receiver, Sender};
 use crate::commit::NewCheckpoint;
 use crate::journal::RequestMark;
+use crate::meter::{Measurements, Meter};
 use crate::rules::{ActiveRules, ReadyRules, RuleSetId};
 use crate::stage::ingest::{Accepted, AcceptedBody};
 use crate::telemetry;
 
-/// How often all state is measured.
-const MEASURE_EVERY: Duration = Duration::from_secs(5);
+/// How long no frame must have come before what came is measured: then whoever asks sees all of it.
+const QUIET: Duration = Duration::from_millis(500);
 
 /// What one step came to.
 #[derive(Debug)]
@@ -78,12 +80,10 @@ pub struct Detect {
     /// The rules that are active, as others see them.
     active: ActiveRules,
     rules: Arc<ReadyRules>,
-    /// Memo hits of matchers that are gone.
-    hits_before: u64,
+    meter: Meter,
     plan: CheckpointPlan,
     kept_at: u64,
     kept: Instant,
-    measured: Option<Instant>,
 }
 
 impl Detect {
@@ -97,26 +97,50 @@ impl Detect {
         position: u64,
     ) -> Detect {
         telemetry::rules_changed(active.now().rules.len(), None);
+        let mut meter = Meter::default();
+        meter.begin(&active.now());
         Detect {
             matching: matchers(correlator.plan()),
             matchers,
             correlator,
             rules: active.now(),
             active,
-            hits_before: 0,
+            meter,
             plan,
             kept_at: position,
             kept: Instant::now(),
-            measured: None,
         }
+    }
+
+    /// Rules that had failed before, at the cut of the state: those that were off stay off.
+    pub fn go_on_from(&mut self, failures: &[Failure]) {
+        self.matching.go_on_from(failures);
+        self.rules.set_failures(failures);
+    }
+
+    /// Where what the engine costs and holds is read.
+    #[must_use]
+    pub fn measurements(&self) -> Measurements {
+        self.meter.measurements()
     }
 
     /// Runs until the ingest stage has ended, then keeps all state a last time.
     pub fn run(mut self, frames: &Receiver<Accepted>, next: &Sender<Step>) {
         let mut end = self.kept_at;
-        while let Received::Item(frame) = frames.receive(None) {
+        self.measure();
+        loop {
+            let frame = match frames.receive(self.meter.is_stale().then_some(QUIET)) {
+                Received::Item(frame) => frame,
+                Received::Nothing => {
+                    self.measure();
+                    continue;
+                }
+                Received::Ended => break,
+            };
             let mut step = self.take(frame);
-            self.measure();
+            if self.meter.is_due() {
+                self.measure();
+            }
             end = step.end;
             let due = end - self.kept_at >= self.plan.bytes || self.kept.elapsed() >= self.plan.interval;
             step.checkpoint = due.then(|| self.checkpoint(end));
@@ -135,6 +159,12 @@ impl Detect {
 
     /// One step.
     pub fn take(&mut self, frame: Accepted) -> Step {
+        let step = self.step(frame);
+        self.meter.pass(step.at);
+        step
+    }
+
+    fn step(&mut self, frame: Accepted) -> Step {
         match frame.body {
             AcceptedBody::Tick(now) => {
                 let detections = self.correlator.pass(now).detections;
@@ -150,8 +180,9 @@ impl Detect {
             AcceptedBody::Events { batch, requests } => {
                 let events = Step { requests, position: frame.start, ..self.step_of(&batch.raw, frame.end) };
                 let records = batch.raw.records.len() as u64;
+                let begun = Instant::now();
                 match self.matched(*batch) {
-                    Some(matched) => self.correlated(matched, events),
+                    Some(matched) => self.correlated(matched, events, begun),
                     None => Step { quarantined: records, ..events },
                 }
             }
@@ -165,10 +196,13 @@ impl Detect {
         }
         let begun = Instant::now();
         let detections = self.correlator.activate(Arc::clone(&rules.plan)).detections;
-        self.hits_before += self.matching.memo_hits();
+        self.meter.close(&self.matching, &self.rules);
+        let failures = self.matching.failures();
         rules.exchange(&mut self.matching, &self.matchers);
+        self.matching.go_on_from(&failures);
         self.active.take_over(Arc::clone(rules));
         self.rules = Arc::clone(rules);
+        self.meter.begin(rules);
         telemetry::rules_changed(rules.rules.len(), Some(begun.elapsed()));
         detections
     }
@@ -179,16 +213,35 @@ impl Detect {
         let outcome = catch_unwind(AssertUnwindSafe(|| self.matching.step(batch)));
         if outcome.is_err() {
             telemetry::matcher_failed();
+            let failures = self.matching.failures();
+            self.meter.close(&self.matching, &self.rules);
             self.matching = (self.matchers)(self.correlator.plan());
+            self.matching.go_on_from(&failures);
+            self.meter.begin(&self.rules);
         }
         outcome.ok()
     }
 
-    fn correlated(&mut self, mut matched: MatchedBatch, events: Step) -> Step {
+    /// Rules that failed on an event are named.
+    fn name_failed(&self, matched: &MatchedBatch) {
+        if matched.failed.is_empty() {
+            return;
+        }
+        for failed in &matched.failed {
+            let rule = &self.correlator.plan().meta(failed.rule).id;
+            telemetry::rule_failed(rule);
+            tracing::error!(%rule, switched_off = failed.is_off, "a rule failed on an event, which is quarantined");
+        }
+        self.rules.set_failures(&self.matching.failures());
+    }
+
+    fn correlated(&mut self, mut matched: MatchedBatch, events: Step, begun: Instant) -> Step {
+        let correlating = Instant::now();
         let output = self.correlator.step(&mut matched);
+        self.meter.took(matched.events, correlating - begun, correlating.elapsed());
         self.rules.count(&matched);
-        let hits = self.hits_before + self.matching.memo_hits();
-        telemetry::matched(matched.matches.len() as u64, hits, output.late_dropped);
+        self.name_failed(&matched);
+        telemetry::late(output.late_dropped);
         let raw = matched.raw;
         let last = raw.records.len().checked_sub(1).map(|last| raw.position(last as u32).offset());
         Step {
@@ -201,18 +254,18 @@ impl Detect {
         }
     }
 
-    /// Says how much state there is, now and then.
-    fn measure(&mut self) {
-        if self.measured.is_none_or(|measured| measured.elapsed() >= MEASURE_EVERY) {
-            self.measured = Some(Instant::now());
-            telemetry::state(self.correlator.usage());
-        }
+    /// Measures what there is now.
+    pub fn measure(&mut self) {
+        self.meter.measure(&self.matching, &self.correlator, &self.rules);
     }
 
-    fn checkpoint(&mut self, position: u64) -> NewCheckpoint {
+    /// All state, as it is at this position.
+    pub fn checkpoint(&mut self, position: u64) -> NewCheckpoint {
         self.kept_at = position;
         self.kept = Instant::now();
-        NewCheckpoint { position, bytes: self.correlator.checkpoint().to_bytes().into() }
+        let failures = Failures::now(self.matching.failures());
+        let state = Checkpoint { failures, ..self.correlator.checkpoint() };
+        NewCheckpoint { position, bytes: state.to_bytes().into() }
     }
 
     fn step_of(&self, raw: &RawBatch, end: u64) -> Step {

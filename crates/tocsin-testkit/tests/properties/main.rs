@@ -6,6 +6,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests may use threads through the pool")]
 
 mod backdated;
+mod failing;
 mod harness;
 mod live;
 mod oracle;

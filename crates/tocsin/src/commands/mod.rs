@@ -10,6 +10,7 @@ pub mod key;
 pub mod replay;
 pub mod run;
 pub mod scan;
+pub mod status;
 mod stories;
 pub mod test;
 pub mod token;
@@ -51,6 +52,7 @@ pub fn run(cli: &Cli) -> anyhow::Result<u8> {
         Command::Conformance(args) => conformance::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Verify(args) => verify::run(args),
+        Command::Status(args) => status::run(cli, args),
         Command::Key(action) => key::run(cli, action),
         Command::Token(action) => token::run(cli, action),
     }

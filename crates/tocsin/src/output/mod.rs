@@ -10,6 +10,7 @@ pub mod navigator;
 pub mod progress;
 pub mod sanitise;
 pub mod stats;
+pub mod status;
 pub mod tree;
 pub mod tree_json;
 

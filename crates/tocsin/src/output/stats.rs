@@ -108,7 +108,8 @@ impl<'a> Stats<'a> {
     }
 }
 
-fn table(heads: &[&str]) -> Table {
+/// A table with these heads; what follows the first column is aligned to the right.
+pub fn table(heads: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_header(heads.to_vec());
     for column in table.column_iter_mut().skip(1) {
@@ -118,7 +119,7 @@ fn table(heads: &[&str]) -> Table {
 }
 
 /// How many of all, in percent; `-` of none.
-fn share(hits: u64, misses: u64) -> String {
+pub fn share(hits: u64, misses: u64) -> String {
     match hits + misses {
         0 => "-".to_string(),
         all => format!("{:.1} %", 100.0 * hits as f64 / all as f64),

@@ -28,6 +28,7 @@ use tocsin_pipeline::tenants::Tenants;
 use tocsin_pipeline::topology::{House, Parts, Past};
 use tocsin_store::journal::{Frames, JournalRecords, Opened, Options, Read, Writer as JournalWriter};
 use tocsin_store::{Checkpoint, Database, JwtSecret, KeyWatch, Reader, RuleSetStore, Writer};
+use tokio::runtime::Runtime;
 
 use crate::commands::UsageError;
 use crate::config::plan::RunPlan;
@@ -36,7 +37,7 @@ use crate::output::complain;
 use crate::server::reload::Reloader;
 use crate::server::rules::{BY_START, Files, Places, Recorded};
 use crate::server::signals::Signals;
-use crate::server::{Server, open_files};
+use crate::server::{Listening, Server, open_files};
 
 /// The journal's folder in the data folder.
 pub const JOURNAL_FOLDER: &str = "journal";
@@ -90,7 +91,7 @@ impl Server {
         let (reloads, wishes) = reloads();
         let (seed, known) = (kept.seed, kept.journal.end());
         let house = start(plan, kept, &today, &shown, on_alert)?;
-        let active = house.active.clone();
+        let (active, measurements) = (house.active.clone(), house.measurements.clone());
         let (intake, answers, stages) = house.split();
         let reloading = today.watch(plan, seed, known, intake.clone(), wishes)?;
         let config = api_config(plan)?;
@@ -110,6 +111,7 @@ impl Server {
             alerts_version: shown.version,
             rules: active,
             reloads: reloads.clone(),
+            measurements,
             intake,
             ledger: shown.ledger.clone(),
             readiness: shown.readiness,
@@ -118,10 +120,9 @@ impl Server {
             stopping: stopping.clone(),
         });
         let router = router(state);
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        // Whoever reads that we listen may ask us to end at once.
-        let signals = runtime.block_on(async { Signals::listen() })?;
+        let (runtime, signals) = runtime()?;
         Ok(Server {
+            told: tell_commands(&plan.data, &listener),
             runtime,
             signals,
             listener,
@@ -139,6 +140,19 @@ impl Server {
             stopping,
         })
     }
+}
+
+/// What serves, and hears signals from now on: whoever reads that we listen may ask us to end at once.
+fn runtime() -> std::io::Result<(Runtime, Signals)> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let signals = runtime.block_on(async { Signals::listen() })?;
+    Ok((runtime, signals))
+}
+
+/// Tells other commands where we listen, if that can be done.
+fn tell_commands(data: &Path, listener: &Listener) -> Option<Listening> {
+    let told = Listening::tell(data, listener.local_addr());
+    told.inspect_err(|reason| tracing::warn!(%reason, "other commands will have to be told --url")).ok()
 }
 
 /// Rebuilds state and starts the stages.

@@ -7,6 +7,7 @@
 //! ```
 
 mod build;
+mod listening;
 mod open_files;
 mod reload;
 mod rules;
@@ -14,6 +15,7 @@ mod run;
 mod signals;
 
 pub use build::{JOURNAL_FOLDER, engine};
+pub use listening::Listening;
 pub use rules::Recorded;
 
 use std::net::SocketAddr;
@@ -49,6 +51,8 @@ pub struct Server {
     metrics: PrometheusHandle,
     stop: Stop,
     stopping: Stopping,
+    /// Tells where it listens, until it has ended.
+    told: Option<Listening>,
 }
 
 impl Server {

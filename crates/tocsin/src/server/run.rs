@@ -35,6 +35,7 @@ impl Server {
             metrics,
             stop,
             stopping,
+            told,
             ..
         } = self;
         let served = runtime.block_on(async {
@@ -71,6 +72,7 @@ impl Server {
             tracing::error!("reloading rules has failed");
         }
         stages.join()?;
+        drop(told);
         Ok(served?)
     }
 }

@@ -346,19 +346,24 @@ fn health_readiness_and_metrics_are_open_and_name_no_tenant() {
         let answer = site.server.send("GET", path, &[], b"");
         assert_eq!((answer.status, answer.json()), (200, says), "{path}");
     }
-    let answer = site.server.send("GET", "/metrics", &[], b"");
-    assert!(answer.header("content-type").unwrap().starts_with("text/plain"));
-    let text = answer.text();
+    // What the engine counts is measured now and then.
+    let text = site.server.wait_for("the measurement", |server| {
+        let answer = server.send("GET", "/metrics", &[], b"");
+        assert!(answer.header("content-type").unwrap().starts_with("text/plain"));
+        Some(answer.text()).filter(|text| text.contains("tocsin_rule_matches_total"))
+    });
     for name in [
         "tocsin_sse_connections 1",
         "tocsin_batch_events_total 11",
         "tocsin_batch_duration_seconds",
         "tocsin_detection_latency_seconds",
-        "tocsin_rule_matches_total",
+        "tocsin_rule_matches_total{rule=\"",
+        "tocsin_rule_evaluations_total{rule=\"",
         "tocsin_events_received_total 12",
         "tocsin_events_rejected_total{reason=\"unknown_format\"} 1",
         "tocsin_events_quarantined_total 0",
         "tocsin_memo_hits_total",
+        "tocsin_memo_misses_total",
         "tocsin_state_bytes",
     ] {
         assert!(text.lines().any(|line| line.starts_with(name)), "{name}:\n{text}");
