@@ -8,7 +8,7 @@ use crate::shard::RuleState;
 use crate::watermark::Watermarks;
 
 /// Version of the bytes; a checkpoint of another version is refused.
-const VERSION: u32 = 4;
+const VERSION: u32 = 5;
 
 /// Watermarks and the state of every shard.
 #[derive(Clone, Debug, Serialize, Deserialize)]
