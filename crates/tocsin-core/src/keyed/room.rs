@@ -10,8 +10,8 @@ use std::net::IpAddr;
 use crate::detection::{Evidence, Phase};
 use crate::detector::{Found, StepContext};
 use crate::key;
-use crate::limits::ADMITTED_STATE_EIGHTHS_MAX;
 use crate::machine::{Entry, Machine};
+use crate::shard::room_for_all;
 use crate::sketch::Sketch;
 use crate::time::Timestamp;
 
@@ -110,7 +110,7 @@ impl<M: Machine> Keyed<M> {
 
     fn room(&self) -> Room {
         let (used, eighth) = (self.total_bytes() + Keyed::<M>::KEY_BYTES, self.bytes_max / 8);
-        if used <= self.bytes_max - ADMITTED_STATE_EIGHTHS_MAX * eighth {
+        if used <= room_for_all(self.bytes_max) {
             Room::ForAll
         } else if used <= self.bytes_max {
             Room::ForAdmitted
