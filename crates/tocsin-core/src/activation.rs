@@ -117,10 +117,11 @@ impl Correlator {
         let moves = Moves::between(&old, &plan);
         let mut found = Found::default();
         let levels = 0..=self.levels;
-        let of_tenant = |marks: &crate::watermark::Watermarks| -> Vec<StepContext> {
-            levels.clone().map(|level| self.context(marks.of_level(level))).collect()
+        let of_tenant = |(tenant, marks): (usize, &crate::watermark::Watermarks)| -> Vec<StepContext> {
+            let tenant = TenantId(tenant as u32);
+            levels.clone().map(|level| self.context(tenant, marks.of_level(level))).collect()
         };
-        let contexts: Contexts = self.tenants.iter().map(of_tenant).collect();
+        let contexts: Contexts = self.tenants.iter().enumerate().map(of_tenant).collect();
         if moves.any_settles() {
             for tenant in (0..self.tenants.len() as u32).map(TenantId) {
                 for shard in &mut self.shards {

@@ -43,6 +43,8 @@ pub struct StepContext {
     pub emission: Emission,
     /// Bytes of state: of the tenant in a shard, and then of the rule that steps.
     pub bytes_max: usize,
+    /// Bytes a rule may have beyond its share, since the tenant has little state as yet.
+    pub lent: usize,
 }
 
 /// Whose state it is, and how it is kept.

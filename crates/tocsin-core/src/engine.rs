@@ -21,7 +21,7 @@ use crate::matching::Unplaced;
 pub use crate::matching::{Failed, MatchStage, MatchedBatch};
 use crate::offset::PartitionId;
 use crate::plan::Plan;
-use crate::shard::{SHARDS, Shard, rule_hash, shard_of};
+use crate::shard::{SHARDS, Shard, room_for_all, room_of_rule, rule_hash, shard_of};
 use crate::signal::{Signal, Signals};
 use crate::time::{Span, Timestamp};
 use crate::times::Times;
@@ -58,6 +58,9 @@ impl Default for EngineConfig {
         }
     }
 }
+
+/// The part of the tenant's unused room that a shard may have beyond its own share.
+const LENT_PART: usize = 16;
 
 /// The stateful half: watermarks and shards. It sees batches in order, one at a time.
 pub struct Correlator {
@@ -157,7 +160,7 @@ impl Correlator {
         watermarks.accept(source, clock);
         let tick = watermarks.tick(watermark);
         let above = self.route(tenant, &signals);
-        let context = self.context(watermark);
+        let context = self.context(tenant, watermark);
         let size = SHARDS.div_ceil(parts.clamp(1, SHARDS));
         let mut found: Vec<Found> = Vec::new();
         found.resize_with(SHARDS.div_ceil(size), Found::default);
@@ -204,7 +207,7 @@ impl Correlator {
             if own.list.is_empty() && !tick {
                 continue;
             }
-            let context = self.context(watermark);
+            let context = self.context(tenant, watermark);
             self.deliver(&own, &context, found);
             for shard in self.shards.iter_mut().filter(|_| tick) {
                 shard.tick(&self.plan, tenant, level, &context, found);
@@ -232,7 +235,7 @@ impl Correlator {
             let late_behind = (entry.time <= watermark).then_some(watermark);
             signals.list.push(entry.signal(rule, late_behind, key_start, key_len));
         }
-        let context = self.context(watermark);
+        let context = self.context(tenant, watermark);
         self.deliver(&signals, &context, found);
     }
 
@@ -252,7 +255,7 @@ impl Correlator {
 
     /// Time passes in all shards of a tenant.
     fn tick(&mut self, tenant: TenantId, watermark: Timestamp) -> Vec<Detection> {
-        let context = self.context(watermark);
+        let context = self.context(tenant, watermark);
         let mut found = Found::default();
         for shard in &mut self.shards {
             shard.tick(&self.plan, tenant, 0, &context, &mut found);
@@ -420,10 +423,14 @@ impl Correlator {
         above
     }
 
-    pub(crate) fn context(&self, watermark: Timestamp) -> StepContext {
+    pub(crate) fn context(&self, tenant: TenantId, watermark: Timestamp) -> StepContext {
         let bytes_max = self.config.state_bytes_max / SHARDS;
+        // One key with very much state is in one shard, whose share is small: as long as little is used
+        // altogether, each may have a part of what is left for new keys.
+        let used: usize = self.shards.iter().map(|shard| shard.bytes(tenant)).sum();
+        let lent = (room_for_all(room_of_rule(bytes_max)) * SHARDS).saturating_sub(used) / LENT_PART;
         let (now, grace, emission) = (self.now, self.config.grace, self.config.emission);
-        StepContext { watermark, now, grace, emission, bytes_max }
+        StepContext { watermark, now, grace, emission, bytes_max, lent }
     }
 
     fn patience(&self) -> Patience {

@@ -28,6 +28,7 @@ pub mod matcher;
 mod matching;
 pub mod offset;
 pub mod orphans;
+mod packed;
 pub mod plan;
 pub mod rule;
 pub mod shard;

@@ -96,18 +96,25 @@ impl DelayMs {
     /// The time from `from` to `to`; below zero where `to` is earlier.
     #[must_use]
     pub fn between(from: Timestamp, to: Timestamp) -> DelayMs {
-        let ms = to.0.saturating_sub(from.0) / NANOS_PER_MILLI;
+        DelayMs::of_ms(to.0.saturating_sub(from.0) / NANOS_PER_MILLI)
+    }
+
+    /// So many milliseconds, of which six bytes are kept.
+    pub(crate) fn of_ms(ms: i64) -> DelayMs {
         let [a, b, c, d, e, f, ..] = ms.to_le_bytes();
         DelayMs([a, b, c, d, e, f])
+    }
+
+    pub(crate) fn ms(self) -> i64 {
+        let [a, b, c, d, e, f] = self.0;
+        // Shifted down again, so that the sign goes with it.
+        i64::from_le_bytes([0, 0, a, b, c, d, e, f]) >> 16
     }
 
     /// The same as a span.
     #[must_use]
     pub fn span(self) -> Span {
-        let [a, b, c, d, e, f] = self.0;
-        // Shifted down again, so that the sign goes with it.
-        let ms = i64::from_le_bytes([0, 0, a, b, c, d, e, f]) >> 16;
-        Span(ms * NANOS_PER_MILLI)
+        Span(self.ms() * NANOS_PER_MILLI)
     }
 }
 

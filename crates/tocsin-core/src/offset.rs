@@ -38,6 +38,15 @@ impl Position {
         Position(u64::from(partition.0) << OFFSET_BITS | offset)
     }
 
+    /// All of it in one number, and back.
+    pub(crate) fn bits(self) -> u64 {
+        self.0
+    }
+
+    pub(crate) fn from_bits(bits: u64) -> Position {
+        Position(bits)
+    }
+
     /// The partition.
     #[must_use]
     pub fn partition(self) -> PartitionId {

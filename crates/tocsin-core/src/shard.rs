@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::activation::{Contexts, HandOver, Moves};
 use crate::batch::TenantId;
 use crate::detector::{DetectorShard, Found, Owner, SnapshotError, StepContext, Usage};
-use crate::limits::RULE_STATE_EIGHTHS_MAX;
+use crate::limits::{ADMITTED_STATE_EIGHTHS_MAX, RULE_STATE_EIGHTHS_MAX};
 use crate::matcher::RuleIdx;
 use crate::plan::Plan;
 use crate::rule::RuleMeta;
@@ -32,6 +32,16 @@ pub fn rule_hash(meta: &RuleMeta) -> u64 {
 /// FNV-1a: fixed and simple. Skew an attacker can cause costs balance, never correctness.
 fn fnv(start: u64, bytes: &[u8]) -> u64 {
     bytes.iter().fold(start, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+/// What one rule may have of a tenant's bytes.
+pub(crate) fn room_of_rule(bytes: usize) -> usize {
+    bytes / 8 * RULE_STATE_EIGHTHS_MAX
+}
+
+/// What new keys may have of a rule's bytes; the rest is for those that a sketch admits.
+pub(crate) fn room_for_all(bytes: usize) -> usize {
+    bytes - bytes / 8 * ADMITTED_STATE_EIGHTHS_MAX
 }
 
 /// The state of one rule in one shard, under what names the rule wherever it stands in a set.
@@ -100,9 +110,9 @@ impl Shard {
         let Some(state) = self.rules.get_mut(&owner) else { return };
         let total = self.bytes.entry(owner.0).or_default();
         let others = *total - state.bytes();
-        let most = context.bytes_max / 8 * RULE_STATE_EIGHTHS_MAX;
+        let most = room_of_rule(context.bytes_max);
         let left = context.bytes_max.saturating_sub(others).max(context.bytes_max / 16);
-        let bytes_max = most.min(left);
+        let bytes_max = most.min(left) + context.lent;
         state.step(&StepContext { bytes_max, ..*context }, signals, range, out);
         *total = others + state.bytes();
     }
@@ -203,6 +213,11 @@ impl Shard {
     /// How much state this shard holds of each tenant and rule, in no order.
     pub fn each_usage(&self, mut tell: impl FnMut(TenantId, RuleIdx, Usage)) {
         self.rules.iter().for_each(|((tenant, rule), state)| tell(*tenant, *rule, state.usage()));
+    }
+
+    /// Bytes of a tenant's state.
+    pub(crate) fn bytes(&self, tenant: TenantId) -> usize {
+        self.bytes.get(&tenant).copied().unwrap_or(0)
     }
 
     /// How much state this shard holds.

@@ -6,7 +6,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up should stop")]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
@@ -37,6 +37,25 @@ correlation: {type: event_count, rules: [failure], group-by: [source.ip], timesp
 level: high
 ";
 
+/// Whose key holds more than a shard's share of the state.
+const MANY_USERS: &str = "
+title: Failure
+name: failure
+logsource: {category: authentication}
+detection: {sel: {event.outcome: failure}, condition: sel}
+level: informational
+---
+title: A hundred thousand users within five minutes
+name: many
+correlation:
+  type: value_count
+  rules: [failure]
+  group-by: [source.ip]
+  timespan: 5m
+  condition: {field: user.name, gte: 100000}
+level: high
+";
+
 /// 2026-01-15T08:00:00Z.
 const START: i64 = 1_768_464_000;
 /// Forged keys in a window of five minutes.
@@ -57,8 +76,8 @@ struct World {
 }
 
 impl World {
-    fn new() -> World {
-        let file = RuleFile { path: PathBuf::from("rules.yml"), text: RULES.to_string() };
+    fn new(rules: &str) -> World {
+        let file = RuleFile { path: PathBuf::from("rules.yml"), text: rules.to_string() };
         let loaded = load(&[file], LoadOptions { gate: true, seed: 7, ..LoadOptions::default() });
         let config = EngineConfig { emission: Emission::Closed, ..EngineConfig::default() };
         let taxonomy = Taxonomy::new(Arc::clone(&loaded.plan.table));
@@ -72,12 +91,19 @@ impl World {
 
     /// Takes in failures of these (millisecond, address) pairs.
     fn take(&mut self, tenant: TenantId, events: impl Iterator<Item = (i64, String)>) {
+        self.take_of(tenant, events.map(|(millis, address)| (millis, address, "root")));
+    }
+
+    /// The same with a user.
+    fn take_of(&mut self, tenant: TenantId, events: impl Iterator<Item = (i64, String, impl Display)>) {
         let mut batch = RawBatch { tenant, partition: PartitionId(tenant.0 as u16), ..RawBatch::default() };
-        for (millis, address) in events {
+        for (millis, address, user) in events {
             self.text.clear();
             let time = Timestamp((START * 1_000 + millis) * 1_000_000);
-            let fields = r#""type":"login","status":"failure","user":"root""#;
-            write!(self.text, r#"{{"timestamp":"{time}","source_ip":"{address}",{fields}}}"#).unwrap();
+            let fields = r#""type":"login","status":"failure""#;
+            let text = &mut self.text;
+            write!(text, r#"{{"timestamp":"{time}","source_ip":"{address}",{fields},"user":"{user}"}}"#)
+                .unwrap();
             let start = batch.bytes.len() as u32;
             batch.records.push(RecordSpan { start, len: self.text.len() as u32 });
             batch.bytes.extend_from_slice(self.text.as_bytes());
@@ -175,7 +201,7 @@ fn quiet(world: &mut World, from: u64, to: u64) {
 
 /// Runs the flood (or, with `alike`, as many events of a thousand keys) beside the quiet tenant.
 fn run(keys: u64, flood: bool, alike: bool) -> (World, f64, Usage) {
-    let mut world = World::new();
+    let mut world = World::new(RULES);
     let attacks = if flood && !alike { attacks(keys) } else { BTreeMap::new() };
     let (mut told, mut most, begun) = (0, Usage::default(), Instant::now());
     for first in (0..keys).step_by(BATCH as usize) {
@@ -254,4 +280,18 @@ fn a_flood_of_forged_keys_hides_nothing_and_touches_nobody_else() {
     if usage.sketched > 0 {
         assert_eq!(pressure, [("ten".to_string(), false)]);
     }
+}
+
+#[test]
+fn one_key_with_very_much_state_is_not_cut_while_there_is_room() {
+    let mut world = World::new(MANY_USERS);
+    let users: Vec<u64> = (0..110_000).collect();
+    for some in users.chunks(BATCH as usize) {
+        let tried = some.iter().map(|n| (*n as i64 * 2, "203.0.113.9".to_string(), n % 100_000));
+        world.take_of(FLOODED, tried);
+    }
+    let usage = world.correlator.usage();
+    world.end();
+    assert_eq!(world.keys(FLOODED, "many"), [("203.0.113.9".to_string(), false)]);
+    assert_eq!((usage.keys, usage.evicted, usage.sketched), (1, 0, 0));
 }

@@ -5,8 +5,8 @@ use crate::detection::Phase;
 use crate::detector::{Emission, Found, StepContext};
 use crate::machine::Machine;
 
+use super::Keyed;
 use super::state::{KeyState, WaitingAt};
-use super::{Keyed, NO_BUCKET, bucket_of, deadline};
 
 /// Does the part of one rule.
 pub(super) fn do_it<M: Machine>(of: &mut Keyed<M>, what: HandOver, context: &StepContext, out: &mut Found) {
@@ -18,23 +18,10 @@ pub(super) fn do_it<M: Machine>(of: &mut Keyed<M>, what: HandOver, context: &Ste
 }
 
 impl<M: Machine> Keyed<M> {
-    /// Says when to look at a key again.
-    pub(super) fn set_deadline(&mut self, slot: u32, context: &StepContext) {
-        let Some(state) = &mut self.states[slot as usize] else { return };
-        let waiting = self.waiting.of(state.waiting);
-        let bucket = bucket_of(deadline(&*self.machine, state, waiting, self.owner.chained, context));
-        // A key that stands in an earlier bucket is looked at too early, once, and moves on then:
-        // cheaper than moving it with every event.
-        if state.bucket == NO_BUCKET || bucket < state.bucket {
-            state.bucket = bucket;
-            self.wheel.entry(bucket).or_default().push(slot);
-        }
-    }
-
     fn tell_end(&mut self, slot: u32, context: &StepContext, out: &mut Found) {
         self.settle(slot, context.watermark, context, out);
         self.weigh(slot);
-        let Some(state) = &self.states[slot as usize] else { return };
+        let Some(state) = self.states.get(slot) else { return };
         let on_ingest = state.second().and_then(|second| second.episode.as_ref());
         let (rule, tenant) = (self.rule, self.owner.tenant);
         for episode in state.episode().into_iter().chain(on_ingest).cloned() {

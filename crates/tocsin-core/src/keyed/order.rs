@@ -68,7 +68,7 @@ impl<M: Machine> Ordered<'_, M> {
         self.machine.contributing(&mut state.machine, which, self.scratch);
         if self.chained {
             let entry = Entry { time: at, ..*entry };
-            out.holds.push(Hold { rule: self.rule, key: state.key.as_slice().into(), entry, opens });
+            out.holds.push(Hold { rule: self.rule, key: (*state.key).into(), entry, opens });
         }
         if let Some(episode) = state.episode_mut() {
             episode.extend(self.scratch);

@@ -10,8 +10,8 @@ use std::net::IpAddr;
 use crate::detection::{Evidence, Phase};
 use crate::detector::{Found, StepContext};
 use crate::key;
-use crate::limits::ADMITTED_STATE_EIGHTHS_MAX;
 use crate::machine::{Entry, Machine};
+use crate::shard::room_for_all;
 use crate::sketch::Sketch;
 use crate::time::Timestamp;
 
@@ -49,12 +49,12 @@ impl<M: Machine> Keyed<M> {
 
     /// Weighs a key anew.
     pub(super) fn weigh(&mut self, slot: u32) {
-        let Some(state) = &mut self.states[slot as usize] else { return };
+        let Some(state) = self.states.get_mut(slot) else { return };
         let held = state.held.as_ref().map_or(0, |held| {
             let evidence = held.episode.as_ref().map_or(0, |episode| episode.evidence.capacity());
             size_of::<Held<M::State>>() + evidence * size_of::<Evidence>()
         });
-        let key = if state.key.spilled() { state.key.len() } else { 0 };
+        let key = state.key.heap_bytes();
         let bytes = held + key + self.waiting.bytes(state.waiting) + self.machine.heap_bytes(&state.machine);
         self.heap_bytes = self.heap_bytes + bytes - state.heap_bytes as usize;
         state.heap_bytes = bytes as u32;
@@ -64,20 +64,14 @@ impl<M: Machine> Keyed<M> {
     pub(super) fn make_room(&mut self, context: &StepContext, out: &mut Found) {
         let bound = self.bytes_max.saturating_add(self.bytes_max / 8);
         while self.total_bytes() > bound
-            && let Some(mut bucket) = self.wheel.first_entry()
+            && let Some((id, slot)) = self.wheel.pop_first()
         {
-            let id = *bucket.key();
-            let slot = bucket.get_mut().pop();
-            if bucket.get().is_empty() {
-                bucket.remove();
-            }
-            let Some(slot) = slot else { continue };
-            if self.states[slot as usize].as_ref().is_none_or(|state| state.bucket != id) {
+            if !self.leaves(slot, id) {
                 continue;
             }
             self.settle(slot, Timestamp::MAX, context, out);
             self.visit_second(slot, &StepContext { now: Timestamp::MAX, ..*context }, out);
-            if let Some(state) = &mut self.states[slot as usize]
+            if let Some(state) = self.states.get_mut(slot)
                 && let Some(cut) = state.take_episode_if(|_| true)
             {
                 out.detections.push(cut.detection(self.rule, self.owner.tenant, &state.key, Phase::Closed));
@@ -116,7 +110,7 @@ impl<M: Machine> Keyed<M> {
 
     fn room(&self) -> Room {
         let (used, eighth) = (self.total_bytes() + Keyed::<M>::KEY_BYTES, self.bytes_max / 8);
-        if used <= self.bytes_max - ADMITTED_STATE_EIGHTHS_MAX * eighth {
+        if used <= room_for_all(self.bytes_max) {
             Room::ForAll
         } else if used <= self.bytes_max {
             Room::ForAdmitted

@@ -15,13 +15,13 @@ use super::state::{KeyState, Second};
 impl<M: Machine> Keyed<M> {
     /// Gives a key whose event came late a second window, with what it remembers so far.
     pub(super) fn begin_second(&mut self, slot: u32, signal: &Signal) {
-        let Some(state) = &mut self.states[slot as usize] else { return };
+        let Some(state) = self.states.get_mut(slot) else { return };
         if state.second().is_some() || signal.late_behind.is_none() {
             return;
         }
         let mut kept = Vec::new();
         self.machine.kept(&state.machine, &mut kept);
-        kept.extend(self.waiting.of(state.waiting).iter().copied());
+        kept.extend(self.waiting.entries(state.waiting));
         let mut kept: Vec<Entry> = kept.iter().map(Entry::on_ingest).collect();
         kept.sort_unstable();
         kept.dedup();
@@ -35,7 +35,7 @@ impl<M: Machine> Keyed<M> {
     /// Counts an event on ingest time, where its key has a second window. `told` says that it made
     /// an episode in event time.
     pub(super) fn absorb_on_ingest(&mut self, slot: u32, signal: &Signal, told: bool) {
-        let Some(state) = &mut self.states[slot as usize] else { return };
+        let Some(state) = self.states.get_mut(slot) else { return };
         let entry = Entry::of(signal);
         self.scratch.clear();
         let absorbed = if told { Absorbed::Whole } else { Absorbed::of(signal.beyond) };
@@ -44,7 +44,10 @@ impl<M: Machine> Keyed<M> {
 
     /// Tells what changed on ingest time, and forgets what is over.
     pub(super) fn visit_second(&mut self, slot: u32, context: &StepContext, out: &mut Found) {
-        let Some(state) = &mut self.states[slot as usize] else { return };
+        let Some(state) = self.states.get_mut(slot) else { return };
+        if state.held.is_none() {
+            return;
+        }
         let key = state.key.clone();
         let Some(second) = state.second_mut() else { return };
         let (rule, tenant) = (self.rule, self.owner.tenant);

@@ -1,30 +1,88 @@
 //! What is kept of one key, and where the entries that wait for the watermark lie.
 
-use serde::{Deserialize, Serialize};
-use smallvec::SmallVec;
+use std::ops::Deref;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::episode::{Claim, Episode};
-use crate::machine::{Entries, Entry};
+use crate::machine::{Entries, Entry, insert_sorted};
+use crate::packed::Packed;
+use crate::time::Timestamp;
+
+use super::slab::Slab;
 
 /// Keys up to this length, most addresses and names, lie inside their state.
-pub(super) const KEY_BYTES_INLINE: usize = 24;
+const KEY_BYTES_INLINE: usize = 22;
 
 /// The bytes of a group key.
-pub(super) type Key = SmallVec<[u8; KEY_BYTES_INLINE]>;
+#[derive(Clone, Debug)]
+pub(super) enum Key {
+    Short(u8, [u8; KEY_BYTES_INLINE]),
+    Long(Box<[u8]>),
+}
 
-/// What is kept of one key.
+impl Key {
+    #[inline]
+    pub fn new(bytes: &[u8]) -> Key {
+        let mut short = [0; KEY_BYTES_INLINE];
+        match short.get_mut(..bytes.len()) {
+            Some(place) => {
+                place.copy_from_slice(bytes);
+                Key::Short(bytes.len() as u8, short)
+            }
+            None => Key::Long(bytes.into()),
+        }
+    }
+
+    /// Bytes it takes beyond its own size.
+    pub fn heap_bytes(&self) -> usize {
+        match self {
+            Key::Short(..) => 0,
+            Key::Long(bytes) => bytes.len(),
+        }
+    }
+}
+
+impl Deref for Key {
+    type Target = [u8];
+
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        match self {
+            Key::Short(len, bytes) => &bytes[..usize::from(*len)],
+            Key::Long(bytes) => bytes,
+        }
+    }
+}
+
+impl Serialize for Key {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        (**self).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Key {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Key, D::Error> {
+        Ok(Key::new(&Vec::<u8>::deserialize(deserializer)?))
+    }
+}
+
+/// What is kept of one key. What every look-up reads comes first, so that it lies together.
 #[derive(Debug)]
+#[repr(C)]
 pub(super) struct KeyState<S> {
     pub key: Key,
-    pub machine: S,
     /// Boxed: most keys never have any of it.
     pub held: Option<Box<Held<S>>>,
     /// Where its waiting entries lie.
     pub waiting: WaitingAt,
-    /// Bucket of the wheel this key stands in.
+    /// Bucket of the wheel at which this key is looked at next.
     pub bucket: i32,
+    /// A later bucket it stands in too, from before something fell due earlier.
+    pub later: i32,
     /// Bytes it takes beyond its own size, when last visited.
     pub heap_bytes: u32,
+    pub machine: S,
 }
 
 /// What a key has told or is about to tell.
@@ -114,70 +172,211 @@ pub(super) struct Saved<K, W, S, H> {
     pub bucket: i32,
 }
 
-/// Where a key's waiting entries lie; most keys have none most of the time.
+/// Where a key's waiting entries lie; most keys have none most of the time, and then one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct WaitingAt(u32);
 
+/// Marks a place among the lists.
+const LIST: u32 = 1 << 31;
+
+enum Place {
+    Nowhere,
+    Single(u32),
+    List(u32),
+}
+
 impl WaitingAt {
     pub const NOWHERE: WaitingAt = WaitingAt(u32::MAX);
+
+    #[inline]
+    fn place(self) -> Place {
+        match self {
+            WaitingAt::NOWHERE => Place::Nowhere,
+            WaitingAt(at) if at & LIST != 0 => Place::List(at & !LIST),
+            WaitingAt(at) => Place::Single(at),
+        }
+    }
 }
 
 /// The waiting entries of all keys of one rule, each in total order.
 #[derive(Debug, Default)]
 pub(super) struct Waiting {
-    lists: Vec<Entries>,
-    free: Vec<u32>,
-    nothing: Entries,
+    singles: Slab<Packed>,
+    lists: Slab<Entries>,
 }
 
 impl Waiting {
-    pub fn of(&self, at: WaitingAt) -> &Entries {
-        if at == WaitingAt::NOWHERE { &self.nothing } else { &self.lists[at.0 as usize] }
-    }
-
-    /// The list of a key, begun if there is none.
-    pub fn of_mut(&mut self, at: &mut WaitingAt) -> &mut Entries {
-        if *at == WaitingAt::NOWHERE {
-            *at = WaitingAt(self.free.pop().unwrap_or_else(|| {
-                self.lists.push(Entries::new());
-                (self.lists.len() - 1) as u32
-            }));
+    /// The entries of a key.
+    pub fn entries(&self, at: WaitingAt) -> Entries {
+        match at.place() {
+            Place::Nowhere => Entries::new(),
+            Place::Single(at) => Entries::from_buf([self.singles.get(at).entry()]),
+            Place::List(at) => self.lists.get(at).clone(),
         }
-        &mut self.lists[at.0 as usize]
     }
 
-    /// Takes the list away for a while; [`Waiting::put_back`] must follow.
-    pub fn take(&mut self, at: WaitingAt) -> Entries {
-        if at == WaitingAt::NOWHERE { Entries::new() } else { std::mem::take(&mut self.lists[at.0 as usize]) }
+    #[inline]
+    pub fn first(&self, at: WaitingAt) -> Option<Entry> {
+        match at.place() {
+            Place::Nowhere => None,
+            Place::Single(at) => Some(self.singles.get(at).entry()),
+            Place::List(at) => self.lists.get(at).first().copied(),
+        }
     }
 
-    /// Puts a list back where it was; one without entries gives up its place.
+    #[inline]
+    pub fn last(&self, at: WaitingAt) -> Option<Entry> {
+        match at.place() {
+            Place::Nowhere => None,
+            Place::Single(at) => Some(self.singles.get(at).entry()),
+            Place::List(at) => self.lists.get(at).last().copied(),
+        }
+    }
+
+    /// Weight of those from a time on.
+    pub fn weight_from(&self, at: WaitingAt, time: Timestamp) -> u64 {
+        let weight = |entry: &Entry| if entry.time >= time { u64::from(entry.weight) } else { 0 };
+        match at.place() {
+            Place::Nowhere => 0,
+            Place::Single(at) => weight(&self.singles.get(at).entry()),
+            Place::List(at) => self.lists.get(at).iter().map(weight).sum(),
+        }
+    }
+
+    /// Puts an entry where it belongs; gives the list it is in, if it is in one.
+    #[inline]
+    pub fn insert(&mut self, at: &mut WaitingAt, entry: Entry) -> Option<&mut Entries> {
+        let list = match (at.place(), Packed::of(&entry)) {
+            (Place::Nowhere, Some(packed)) => {
+                *at = WaitingAt(self.singles.put(packed));
+                return None;
+            }
+            (Place::Nowhere, None) => self.begin(at, Entries::new()),
+            (Place::Single(single), _) => {
+                let before = self.singles.release(single, Packed::default()).entry();
+                self.begin(at, Entries::from_buf([before]))
+            }
+            (Place::List(list), _) => self.lists.get_mut(list),
+        };
+        insert_sorted(list, entry);
+        Some(list)
+    }
+
+    fn begin(&mut self, at: &mut WaitingAt, list: Entries) -> &mut Entries {
+        let place = self.lists.put(list);
+        *at = WaitingAt(place | LIST);
+        self.lists.get_mut(place)
+    }
+
+    /// Takes all entries away for a while; [`Waiting::put_back`] must follow.
+    pub fn take(&mut self, at: &mut WaitingAt) -> Entries {
+        match at.place() {
+            Place::Nowhere => Entries::new(),
+            Place::Single(single) => {
+                *at = WaitingAt::NOWHERE;
+                Entries::from_buf([self.singles.release(single, Packed::default()).entry()])
+            }
+            Place::List(list) => std::mem::take(self.lists.get_mut(list)),
+        }
+    }
+
+    /// Puts entries back where they were; a list without entries gives up its place.
     pub fn put_back(&mut self, at: &mut WaitingAt, list: Entries) {
-        if *at == WaitingAt::NOWHERE {
-            return;
-        }
-        if list.is_empty() {
-            self.free.push(at.0);
-            self.lists[at.0 as usize] = Entries::new();
-            *at = WaitingAt::NOWHERE;
-        } else {
-            self.lists[at.0 as usize] = list;
+        match at.place() {
+            Place::List(place) if list.is_empty() => {
+                self.lists.release(place, Entries::new());
+                *at = WaitingAt::NOWHERE;
+            }
+            Place::List(place) => *self.lists.get_mut(place) = list,
+            Place::Nowhere | Place::Single(_) => list.into_iter().for_each(|entry| {
+                self.insert(at, entry);
+            }),
         }
     }
 
-    /// Lets go of a key's list.
+    /// Takes the one entry of a key that has but one, if it lies at or before a time.
+    #[inline]
+    pub fn take_single(&mut self, at: &mut WaitingAt, until: Timestamp) -> Single {
+        let Place::Single(single) = at.place() else { return Single::Others };
+        if self.singles.get(single).time() > until {
+            return Single::Waits;
+        }
+        *at = WaitingAt::NOWHERE;
+        Single::Passed(self.singles.release(single, Packed::default()).entry())
+    }
+
+    /// Lets go of a key's entries.
     pub fn forget(&mut self, at: WaitingAt) {
         let mut at = at;
+        self.take(&mut at);
         self.put_back(&mut at, Entries::new());
     }
 
-    /// Bytes a key's list takes.
+    /// Bytes a key's entries take.
+    #[inline]
     pub fn bytes(&self, at: WaitingAt) -> usize {
-        if at == WaitingAt::NOWHERE {
-            return 0;
+        match at.place() {
+            Place::Nowhere => 0,
+            Place::Single(_) => size_of::<Packed>(),
+            Place::List(at) => {
+                let list = self.lists.get(at);
+                let spilled = if list.spilled() { list.capacity() } else { 0 };
+                size_of::<Entries>() + spilled * size_of::<Entry>()
+            }
         }
-        let list = &self.lists[at.0 as usize];
-        let spilled = if list.spilled() { list.capacity() } else { 0 };
-        size_of::<Entries>() + spilled * size_of::<Entry>()
+    }
+}
+
+/// What waits of a key.
+pub(super) enum Single {
+    /// One entry, which the watermark has passed.
+    Passed(Entry),
+    /// One entry, which waits on.
+    Waits,
+    /// None or several.
+    Others,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machine::DelayMs;
+    use crate::offset::Position;
+    use crate::window::Window;
+
+    fn entry(second: i64, value: u64) -> Entry {
+        let (position, delay) = (Position::default(), DelayMs::default());
+        Entry { time: Timestamp(second), position, value, delay, role: 0, weight: 1 }
+    }
+
+    #[test]
+    fn a_key_stays_small() {
+        assert_eq!(size_of::<Option<KeyState<Window>>>(), 96);
+        for len in [0, 1, KEY_BYTES_INLINE, KEY_BYTES_INLINE + 1, 500] {
+            assert_eq!(*Key::new(&vec![7; len]), vec![7; len]);
+        }
+    }
+
+    #[test]
+    fn what_waits_is_kept_in_order_and_goes_as_it_came() {
+        let (mut waiting, mut at) = (Waiting::default(), WaitingAt::NOWHERE);
+        waiting.insert(&mut at, entry(3, 0));
+        assert!(matches!(waiting.take_single(&mut at, Timestamp(2)), Single::Waits));
+        assert_eq!((waiting.bytes(at), waiting.weight_from(at, Timestamp(4))), (20, 0));
+        waiting.insert(&mut at, entry(1, 9));
+        waiting.insert(&mut at, entry(2, 0));
+        assert!(matches!(waiting.take_single(&mut at, Timestamp(5)), Single::Others));
+        assert_eq!(waiting.entries(at).as_slice(), [entry(1, 9), entry(2, 0), entry(3, 0)]);
+        assert_eq!((waiting.first(at), waiting.last(at)), (Some(entry(1, 9)), Some(entry(3, 0))));
+        let all = waiting.take(&mut at);
+        waiting.put_back(&mut at, all[2..].into());
+        assert_eq!(waiting.entries(at).as_slice(), [entry(3, 0)]);
+        waiting.forget(at);
+        at = WaitingAt::NOWHERE;
+        waiting.insert(&mut at, entry(4, 0));
+        assert!(
+            matches!(waiting.take_single(&mut at, Timestamp(4)), Single::Passed(passed) if passed == entry(4, 0))
+        );
+        assert_eq!(at, WaitingAt::NOWHERE);
     }
 }

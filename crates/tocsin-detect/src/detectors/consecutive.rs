@@ -110,7 +110,7 @@ impl Machine for Consecutive {
     }
 
     fn kept(&self, run: &Run, out: &mut Vec<Entry>) {
-        out.extend_from_slice(run.window.entries());
+        out.extend(run.window.iter());
     }
 
     fn heap_bytes(&self, run: &Run) -> usize {

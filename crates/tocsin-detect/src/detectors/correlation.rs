@@ -80,7 +80,7 @@ impl Machine for EventCount {
     }
 
     fn kept(&self, window: &Window, out: &mut Vec<Entry>) {
-        out.extend_from_slice(window.entries());
+        out.extend(window.iter());
     }
 
     fn heap_bytes(&self, window: &Window) -> usize {
