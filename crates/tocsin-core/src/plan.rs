@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::detector::Detector;
 use crate::field::{FieldId, FieldTable};
 use crate::key::Missing;
-use crate::matcher::{Matcher, RuleIdx};
+use crate::matcher::{Matcher, MatcherStats, RuleIdx};
 use crate::rule::RuleMeta;
 use crate::signal::Role;
 
@@ -76,6 +76,8 @@ pub struct PlannedRule {
     pub level: u8,
     /// Its state, for every rule whose detections are wanted.
     pub detector: Option<Arc<dyn Detector>>,
+    /// The ids of the filters behind its condition, in order.
+    pub filters: Vec<String>,
 }
 
 /// Builds one worker's matcher.
@@ -98,6 +100,13 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// What filters have kept back, as (rule, filter, matches): all filters of all rules, in order.
+    pub fn suppressed<'a>(&'a self, stats: &MatcherStats) -> impl Iterator<Item = (&'a str, &'a str, u64)> {
+        let of_rule = |rule: &'a PlannedRule| rule.filters.iter().map(|filter| (&*rule.meta.id, &**filter));
+        let counted = self.rules.iter().flat_map(of_rule).zip(&stats.suppressed);
+        counted.map(|((rule, filter), count)| (rule, filter, *count))
+    }
+
     /// What alerts say about a rule.
     #[must_use]
     pub fn meta(&self, rule: RuleIdx) -> &RuleMeta {

@@ -40,6 +40,8 @@ pub struct Measured {
     pub signature_misses: u64,
     /// How often the memory of values was full and everything was forgotten.
     pub forgets: u64,
+    /// Matches that filters kept back, by rule and filter; not those that kept back none.
+    pub suppressed: BTreeMap<(String, String), u64>,
     /// All state.
     pub usage: Usage,
     /// Bytes of state one tenant's rules may hold.
@@ -92,6 +94,9 @@ impl Measured {
             field.misses += counted.misses;
             field.line_hits += counted.line_hits;
             field.line_misses += counted.line_misses;
+        }
+        for (rule, filter, kept) in plan.suppressed(stats).filter(|(_, _, kept)| *kept > 0) {
+            *self.suppressed.entry((rule.to_string(), filter.to_string())).or_default() += kept;
         }
         self.signature_hits += stats.signature_hits;
         self.signature_misses += stats.signature_misses;

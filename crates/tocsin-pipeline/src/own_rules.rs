@@ -62,5 +62,5 @@ fn planned(rule: RuleIdx, words: &Words) -> PlannedRule {
         alerts: true,
     };
     let detector = Some(every_match(rule, EPISODE));
-    PlannedRule { meta, routes: Vec::new(), chains: Vec::new(), level: 0, detector }
+    PlannedRule { meta, routes: Vec::new(), chains: Vec::new(), level: 0, detector, filters: Vec::new() }
 }

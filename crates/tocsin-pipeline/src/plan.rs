@@ -101,6 +101,7 @@ fn plan(rules: &RuleSet, mut table: FieldTable, seed: u64, diagnostics: &mut Vec
         chains: Vec::new(),
         level: 0,
         detector: None,
+        filters: rule.filters.iter().map(|filter| filter.id.clone()).collect(),
     };
     let mut planned: Vec<PlannedRule> = rules.rules.iter().map(unplanned).collect();
     for (index, rule) in rules.rules.iter().enumerate() {

@@ -130,12 +130,16 @@ fn rules(active: &ReadyRules, measured: &Measured, tenant: TenantId) -> Value {
     let off = |(_, rule, meta): &(RuleIdx, &ReadyRule, &RuleMeta)| {
         Some(json!({ "id": meta.id, "reason": rule.disabled()?.to_string() }))
     };
+    let mut filtered: Vec<_> = measured.suppressed.iter().collect();
+    filtered.sort_by_key(|(names, kept)| (Reverse(**kept), *names));
+    let kept_back = |((rule, filter), kept): &(&(String, String), &u64)| json!({ "id": rule, "filter": filter, "suppressed": kept });
     json!({
         "rule_set": active.id.to_string(),
         "loaded": all.len(),
         "disabled": all.iter().filter_map(off).collect::<Vec<Value>>(),
         "slowest": slowest.iter().take(STATUS_ROWS_MAX).map(slow).collect::<Vec<Value>>(),
         "largest": largest.iter().take(STATUS_ROWS_MAX).map(large).collect::<Vec<Value>>(),
+        "filtered": filtered.iter().take(STATUS_ROWS_MAX).map(kept_back).collect::<Vec<Value>>(),
         "silent": { "count": silent.len(), "ids": silent.iter().take(STATUS_ROWS_MAX).collect::<Vec<_>>() },
     })
 }

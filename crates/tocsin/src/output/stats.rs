@@ -20,6 +20,8 @@ pub struct Stats<'a> {
     fields: Vec<(&'a str, FieldStats)>,
     /// The rules worked out most often, those worked out most often first.
     rules: Vec<(&'a str, RuleStats)>,
+    /// Rule, filter, and the matches it kept back: the filters that kept back most first.
+    filters: Vec<(&'a str, &'a str, u64)>,
 }
 
 impl<'a> Stats<'a> {
@@ -38,7 +40,10 @@ impl<'a> Stats<'a> {
         rules.retain(|(_, stats)| stats.evaluated + stats.matches > 0);
         rules.sort_by_key(|(id, stats)| (Reverse((stats.evaluated, stats.matches)), *id));
         rules.truncate(TOLD_MAX);
-        Stats { summary, fields, rules }
+        let mut filters: Vec<_> = plan.suppressed(matcher).filter(|(_, _, kept)| *kept > 0).collect();
+        filters.sort_by_key(|(rule, filter, kept)| (Reverse(*kept), *rule, *filter));
+        filters.truncate(TOLD_MAX);
+        Stats { summary, fields, rules, filters }
     }
 
     /// Time an event took in each stage, in nanoseconds, added up over all threads.
@@ -65,12 +70,14 @@ impl<'a> Stats<'a> {
             })
         };
         let rule = |(id, stats): &(&str, RuleStats)| json!({ "rule": id, "matches": stats.matches, "evaluated": stats.evaluated });
+        let filter = |(rule, filter, kept): &(&str, &str, u64)| json!({ "rule": rule, "filter": filter, "suppressed": kept });
         json!({ "stats": {
             "per_event": stages,
             "signatures": { "hits": matcher.signature_hits, "misses": matcher.signature_misses },
             "forgets": matcher.forgets,
             "fields": self.fields.iter().map(field).collect::<Vec<_>>(),
             "rules": self.rules.iter().map(rule).collect::<Vec<_>>(),
+            "filters": self.filters.iter().map(filter).collect::<Vec<_>>(),
         }})
     }
 
@@ -101,7 +108,11 @@ impl<'a> Stats<'a> {
         for (id, stats) in &self.rules {
             rules.add_row([(*id).to_string(), stats.evaluated.to_string(), stats.matches.to_string()]);
         }
-        for table in [fields, rules].into_iter().filter(|table| table.row_count() > 0) {
+        let mut filters = table(&["rule", "filter", "matches kept back"]);
+        for (rule, filter, kept) in &self.filters {
+            filters.add_row([(*rule).to_string(), (*filter).to_string(), kept.to_string()]);
+        }
+        for table in [fields, rules, filters].into_iter().filter(|table| table.row_count() > 0) {
             lines.extend(table.to_string().lines().map(|line| line.trim_end().to_string()));
         }
         lines

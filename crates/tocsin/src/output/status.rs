@@ -22,8 +22,13 @@ pub fn lines(told: &Value) -> Vec<String> {
         list(&rules["disabled"]).len(),
         number(&rules["silent"]["count"]),
     ));
-    let tables =
-        [disabled(&rules["disabled"]), slowest(&rules["slowest"]), largest(&rules["largest"]), fields(told)];
+    let tables = [
+        disabled(&rules["disabled"]),
+        slowest(&rules["slowest"]),
+        largest(&rules["largest"]),
+        filtered(&rules["filtered"]),
+        fields(told),
+    ];
     for table in tables.iter().filter(|table| table.row_count() > 0) {
         lines.push(String::new());
         lines.extend(table.to_string().lines().map(|line| line.trim_end().to_string()));
@@ -124,6 +129,14 @@ fn largest(rules: &Value) -> Table {
     for rule in list(rules) {
         let keys = number(&rule["keys"]).to_string();
         table.add_row([text(&rule["id"]), keys, number(&rule["bytes"]).to_string()]);
+    }
+    table
+}
+
+fn filtered(rules: &Value) -> Table {
+    let mut table = table(&["rule", "filter", "matches kept back"]);
+    for rule in list(rules) {
+        table.add_row([text(&rule["id"]), text(&rule["filter"]), number(&rule["suppressed"]).to_string()]);
     }
     table
 }

@@ -37,6 +37,42 @@ fn every_value_and_match_is_counted_on_any_number_of_threads() {
     }
 }
 
+/// What keeps failed logins of two addresses from counting, each filter by itself.
+const FILTERS: &str = "\
+title: Our scanner
+id: 10000000-0000-4000-8000-00000000000a
+logsource: {category: authentication}
+filter:
+  rules: [failed]
+  selection: {source.ip: 203.0.113.9}
+  condition: not selection
+---
+title: Documentation
+id: 10000000-0000-4000-8000-00000000000b
+logsource: {category: authentication}
+filter:
+  rules: [failed]
+  selection: {source.ip|cidr: 203.0.113.0/24}
+  condition: not selection
+";
+
+#[test]
+fn matches_that_filters_keep_back_are_counted_for_each() {
+    let folder = with_rules()
+        .with("rules/filters.yml", FILTERS)
+        .with("a", failures(6, "203.0.113.9"))
+        .with("b", failures(5, "203.0.113.8"))
+        .with("c", failures(3, "198.51.100.1"));
+    let got = scan(&folder, &["a", "b", "c", "-r", "rules", "--stats", "--json"]);
+    let stats = &got.summary()["stats"];
+    assert_eq!(stats["rules"][0]["matches"], json!(3), "{}", got.err);
+    let rule = "10000000-0000-4000-8000-000000000001";
+    let kept = |filter: &str, count: u64| json!({"rule": rule, "filter": filter, "suppressed": count});
+    let expect =
+        [kept("10000000-0000-4000-8000-00000000000b", 11), kept("10000000-0000-4000-8000-00000000000a", 6)];
+    assert_eq!(stats["filters"], json!(expect), "{}", got.err);
+}
+
 #[test]
 fn a_person_gets_tables() {
     let got = scan_with(&["--table", "--threads", "1"]);
