@@ -227,12 +227,11 @@ impl<M: Machine> Keyed<M> {
         } else if let Some(watermark) = signal.late_behind {
             self.settle(slot, watermark, context, out);
             self.absorb_late(slot, &entry, context, out);
-        } else if let Some(state) = self.states.get_mut(slot) {
-            if let Some(list) = self.waiting.insert(&mut state.waiting, entry) {
-                let boundary =
-                    state.held.as_ref().and_then(|held| held.episode.as_ref()).map(|episode| episode.end);
-                visit::fold_if_long(&*self.machine, list, boundary);
-            }
+        } else if let Some(state) = self.states.get_mut(slot)
+            && let Some(list) = self.waiting.insert(&mut state.waiting, entry)
+        {
+            let episode = state.held.as_ref().and_then(|held| held.episode.as_ref());
+            visit::fold_if_long(&*self.machine, list, episode.map(|episode| episode.end));
         }
         if second {
             self.absorb_on_ingest(slot, signal, out.detections.len() > told);

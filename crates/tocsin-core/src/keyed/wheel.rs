@@ -29,11 +29,11 @@ impl Wheel {
     #[inline]
     pub fn push(&mut self, bucket: i32, slot: u32) {
         match &mut self.open {
-            Some((id, slots)) if *id == bucket => slots.push(slot),
+            Some((id, slots)) if *id == bucket => put(slots, slot),
             _ => {
                 self.close();
                 let mut slots = self.buckets.remove(&bucket).unwrap_or_default();
-                slots.push(slot);
+                put(&mut slots, slot);
                 self.open = Some((bucket, slots));
             }
         }
@@ -66,6 +66,15 @@ impl Wheel {
             self.buckets.insert(id, slots);
         }
     }
+}
+
+/// Appends a slot. Room grows by a quarter, not by the double: many buckets are held at once, and what
+/// they do not use would cost each key more than its place in them.
+fn put(slots: &mut Vec<u32>, slot: u32) {
+    if slots.len() == slots.capacity() {
+        slots.reserve_exact(slots.len() / 4 + 4);
+    }
+    slots.push(slot);
 }
 
 #[cfg(test)]
