@@ -10,19 +10,22 @@ const PIECE: usize = 1 << PIECE_SHIFT;
 #[derive(Debug)]
 pub(super) struct Slab<T> {
     pieces: Vec<Vec<T>>,
-    free: Vec<u32>,
+    /// A bit for each place that is free: a list of them would take room when keys go.
+    free: Vec<u64>,
+    /// No word of `free` before this one has a bit.
+    first_free: usize,
 }
 
 impl<T> Default for Slab<T> {
     fn default() -> Slab<T> {
-        Slab { pieces: Vec::new(), free: Vec::new() }
+        Slab { pieces: Vec::new(), free: Vec::new(), first_free: 0 }
     }
 }
 
 impl<T> Slab<T> {
-    /// Puts a value in a free place; gives its number.
+    /// Puts a value in the first free place; gives its number.
     pub fn put(&mut self, value: T) -> u32 {
-        if let Some(at) = self.free.pop() {
+        if let Some(at) = self.take_free() {
             *self.get_mut(at) = value;
             return at;
         }
@@ -34,6 +37,19 @@ impl<T> Slab<T> {
         let Some(piece) = self.pieces.last_mut() else { return 0 };
         piece.push(value);
         (before + piece.len() - 1) as u32
+    }
+
+    fn take_free(&mut self) -> Option<u32> {
+        let rest = self.free.get(self.first_free..)?;
+        let Some(ahead) = rest.iter().position(|word| *word != 0) else {
+            self.first_free = self.free.len();
+            return None;
+        };
+        self.first_free += ahead;
+        let word = &mut self.free[self.first_free];
+        let bit = word.trailing_zeros();
+        *word &= *word - 1;
+        Some(self.first_free as u32 * u64::BITS + bit)
     }
 
     /// The value of a place that was given out.
@@ -48,7 +64,12 @@ impl<T> Slab<T> {
 
     /// Gives a place back, with what lies there from then on.
     pub fn release(&mut self, at: u32, nothing: T) -> T {
-        self.free.push(at);
+        let word = (at / u64::BITS) as usize;
+        if self.free.len() <= word {
+            self.free.resize(word + 1, 0);
+        }
+        self.free[word] |= 1 << (at % u64::BITS);
+        self.first_free = self.first_free.min(word);
         std::mem::replace(self.get_mut(at), nothing)
     }
 
@@ -70,5 +91,10 @@ mod tests {
         }
         assert_eq!((slab.release(300, 0), slab.put(7)), (300, 300));
         assert_eq!((*slab.get(300), *slab.get(999), slab.iter().count()), (7, 999, 1_000));
+        for n in [999, 5, 64, 63] {
+            slab.release(n, 0);
+        }
+        let given: Vec<u32> = (0..6).map(|_| slab.put(1)).collect();
+        assert_eq!(given, [5, 63, 64, 999, 1_000, 1_001]);
     }
 }
