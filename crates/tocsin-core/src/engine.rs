@@ -11,7 +11,7 @@ use crate::batch::{EventBatch, TenantId};
 use crate::chain;
 use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::detection::Detection;
-use crate::detector::{Emission, Found, StepContext, Usage};
+use crate::detector::{Emission, Found, StateRoom, StepContext, Usage};
 use crate::key;
 use crate::limits::STATE_BYTES_PER_TENANT_MAX;
 use crate::matching::Unplaced;
@@ -389,7 +389,7 @@ impl Correlator {
     pub(crate) fn context(&self, watermark: Timestamp) -> StepContext {
         let bytes_max = self.config.state_bytes_max / SHARDS;
         let (now, grace, emission) = (self.now, self.config.grace, self.config.emission);
-        StepContext { watermark, now, grace, emission, bytes_max }
+        StepContext { watermark, now, grace, emission, bytes_max, room: StateRoom::default() }
     }
 
     fn patience(&self) -> Patience {

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::activation::{Contexts, HandOver, Moves};
 use crate::batch::TenantId;
-use crate::detector::{DetectorShard, Found, Owner, SnapshotError, StepContext, Usage};
-use crate::limits::RULE_STATE_EIGHTHS_MAX;
+use crate::detector::{DetectorShard, Found, Owner, SnapshotError, StateRoom, StepContext, Usage};
+use crate::limits::{ADMITTED_KEYS_PART, RULE_KEYS_SIXTEENTHS_MAX, SKETCHES_EIGHTHS_MAX};
 use crate::matcher::RuleIdx;
 use crate::plan::Plan;
 use crate::rule::RuleMeta;
@@ -53,8 +53,48 @@ pub struct RuleState {
 pub struct Shard {
     rules: HashMap<(TenantId, RuleIdx), Box<dyn DetectorShard>>,
     order: Vec<(TenantId, RuleIdx)>,
-    /// Bytes of state by tenant.
-    bytes: HashMap<TenantId, usize>,
+    /// What each tenant's rules hold.
+    held: HashMap<TenantId, Held>,
+}
+
+/// What the rules of one tenant hold in one shard.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Held {
+    /// Rules with state.
+    rules: usize,
+    /// Of these, the ones with a sketch.
+    pressed: usize,
+    /// Bytes of their keys.
+    keys: usize,
+}
+
+impl Held {
+    fn add(&mut self, state: &dyn DetectorShard) {
+        self.rules += 1;
+        self.pressed += usize::from(state.is_pressed());
+        self.keys += state.bytes();
+    }
+
+    fn take_away(&mut self, state: &dyn DetectorShard) {
+        self.rules -= 1;
+        self.pressed -= usize::from(state.is_pressed());
+        self.keys -= state.bytes();
+    }
+
+    /// What so many bytes leave one more rule. Sketches have a part of their own, so that a rule
+    /// that needs one always gets it, and still has room for the keys that it admits; the more
+    /// rules need one, the smaller they are. No rule can take all from the others.
+    fn leaves(&self, bytes_max: usize) -> StateRoom {
+        let sketches = bytes_max / 8 * SKETCHES_EIGHTHS_MAX;
+        let keys = bytes_max - sketches;
+        let least = (bytes_max / 16).min(keys / (self.rules + 1));
+        let most = (bytes_max / 16 * RULE_KEYS_SIXTEENTHS_MAX).min(keys.saturating_sub(self.keys));
+        StateRoom {
+            for_all: most.saturating_sub(keys / ADMITTED_KEYS_PART).max(least - least / ADMITTED_KEYS_PART),
+            for_admitted: most.max(least),
+            for_sketch: sketches / (self.pressed + 1),
+        }
+    }
 }
 
 impl Shard {
@@ -98,13 +138,11 @@ impl Shard {
         out: &mut Found,
     ) {
         let Some(state) = self.rules.get_mut(&owner) else { return };
-        let total = self.bytes.entry(owner.0).or_default();
-        let others = *total - state.bytes();
-        let most = context.bytes_max / 8 * RULE_STATE_EIGHTHS_MAX;
-        let left = context.bytes_max.saturating_sub(others).max(context.bytes_max / 16);
-        let bytes_max = most.min(left);
-        state.step(&StepContext { bytes_max, ..*context }, signals, range, out);
-        *total = others + state.bytes();
+        let held = self.held.entry(owner.0).or_default();
+        held.take_away(&**state);
+        let room = held.leaves(context.bytes_max);
+        state.step(&StepContext { room, ..*context }, signals, range, out);
+        held.add(&**state);
     }
 
     fn state(&mut self, plan: &Plan, tenant: TenantId, rule: RuleIdx) -> Option<&mut Box<dyn DetectorShard>> {
@@ -112,7 +150,9 @@ impl Shard {
         if !self.rules.contains_key(&owner) {
             let detector = plan.rules[rule.index()].detector.as_ref()?;
             let chained = !plan.rules[rule.index()].chains.is_empty();
-            self.rules.insert(owner, detector.shard(Owner { tenant, seed: plan.seed, chained }));
+            let state = detector.shard(Owner { tenant, seed: plan.seed, chained });
+            self.held.entry(tenant).or_default().add(&*state);
+            self.rules.insert(owner, state);
             self.order.push(owner);
             self.order.sort_unstable();
         }
@@ -159,9 +199,9 @@ impl Shard {
 
     /// Adds up anew what each tenant's state takes.
     fn weigh(&mut self) {
-        self.bytes.clear();
+        self.held.clear();
         for ((tenant, _), state) in &self.rules {
-            *self.bytes.entry(*tenant).or_default() += state.bytes();
+            self.held.entry(*tenant).or_default().add(&**state);
         }
     }
 
@@ -193,10 +233,9 @@ impl Shard {
             if let Some(state) = index.and_then(|index| self.state(plan, saved.tenant, RuleIdx(index as u32)))
             {
                 state.restore(&saved.state)?;
-                let bytes = state.bytes();
-                *self.bytes.entry(saved.tenant).or_default() += bytes;
             }
         }
+        self.weigh();
         Ok(())
     }
 

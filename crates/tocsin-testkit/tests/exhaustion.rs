@@ -58,9 +58,13 @@ struct World {
 
 impl World {
     fn new() -> World {
-        let file = RuleFile { path: PathBuf::from("rules.yml"), text: RULES.to_string() };
+        World::of(RULES.to_string(), EngineConfig::default().state_bytes_max)
+    }
+
+    fn of(text: String, state_bytes_max: usize) -> World {
+        let file = RuleFile { path: PathBuf::from("rules.yml"), text };
         let loaded = load(&[file], LoadOptions { gate: true, seed: 7, ..LoadOptions::default() });
-        let config = EngineConfig { emission: Emission::Closed, ..EngineConfig::default() };
+        let config = EngineConfig { emission: Emission::Closed, state_bytes_max, ..EngineConfig::default() };
         let taxonomy = Taxonomy::new(Arc::clone(&loaded.plan.table));
         let decoder = RecordDecoder::auto(FormatContext { taxonomy, as_of: Timestamp::MAX });
         let matching = MatchStage::new(Arc::clone(&loaded.plan), &config);
@@ -72,12 +76,21 @@ impl World {
 
     /// Takes in failures of these (millisecond, address) pairs.
     fn take(&mut self, tenant: TenantId, events: impl Iterator<Item = (i64, String)>) {
+        self.take_users(tenant, events.map(|(millis, address)| (millis, address, 0)));
+    }
+
+    /// The same, with the number of a user.
+    fn take_users(&mut self, tenant: TenantId, events: impl Iterator<Item = (i64, String, u64)>) {
         let mut batch = RawBatch { tenant, partition: PartitionId(tenant.0 as u16), ..RawBatch::default() };
-        for (millis, address) in events {
+        for (millis, address, user) in events {
             self.text.clear();
             let time = Timestamp((START * 1_000 + millis) * 1_000_000);
-            let fields = r#""type":"login","status":"failure","user":"root""#;
-            write!(self.text, r#"{{"timestamp":"{time}","source_ip":"{address}",{fields}}}"#).unwrap();
+            let fields = r#""type":"login","status":"failure""#;
+            write!(
+                self.text,
+                r#"{{"timestamp":"{time}","source_ip":"{address}",{fields},"user":"u{user}"}}"#
+            )
+            .unwrap();
             let start = batch.bytes.len() as u32;
             batch.records.push(RecordSpan { start, len: self.text.len() as u32 });
             batch.bytes.extend_from_slice(self.text.as_bytes());
@@ -202,6 +215,56 @@ fn run(keys: u64, flood: bool, alike: bool) -> (World, f64, Usage) {
     world.end();
     let usage = Usage { sketched: last.sketched, evicted: last.evicted, ..most };
     (world, seconds, usage)
+}
+
+/// Rules that count the same failures: by ten and more of them, and by different users.
+fn many_rules(rules: usize) -> String {
+    let mut text = RULES.to_string();
+    for n in 1..rules {
+        let (kind, field) =
+            if n % 2 == 0 { ("event_count", "") } else { ("value_count", "field: user.name, ") };
+        let counts = format!("type: {kind}, rules: [failure], group-by: [source.ip], timespan: {n}h");
+        writeln!(text, "---\ntitle: r{n}\nname: r{n}\nlevel: high").unwrap();
+        writeln!(text, "correlation: {{{counts}, condition: {{{field}gte: {}}}}}", 10 + n / 8).unwrap();
+    }
+    text
+}
+
+/// All rules that a flood reaches share the memory; each still finds who hides in it.
+#[test]
+fn a_flood_blinds_none_of_many_rules() {
+    const KEYS: u64 = 200_000;
+    const HIDDEN: u64 = 50;
+    for (rules, mib) in [(8, 16), (24, 128)] {
+        let mut world = World::of(many_rules(rules), mib << 20);
+        let mut most = 0;
+        for first in (0..KEYS).step_by(BATCH as usize) {
+            let flood = (first..first + BATCH).map(|n| (n as i64, forged(n), n));
+            let whose = |n: u64| (n / 200 % HIDDEN, n / 200 / HIDDEN);
+            let hidden = (first..first + BATCH)
+                .filter(|n| *n >= KEYS * 3 / 10 && n.is_multiple_of(200))
+                .map(|n| (n as i64, attacker_address(whose(n).0), whose(n).1));
+            world.take_users(FLOODED, flood.chain(hidden));
+            most = most.max(world.correlator.usage().bytes);
+        }
+        world.end();
+        for rule in std::iter::once("ten".to_string()).chain((1..8).map(|n| format!("r{n}"))) {
+            let found = world.keys(FLOODED, &rule);
+            let alerted: BTreeSet<&str> = found.iter().map(|(key, _)| key.as_str()).collect();
+            let caught = |who: &u64| {
+                let address = attacker_address(*who);
+                let network = address.rsplit_once('.').map(|(net, _)| format!("{net}.0/24")).unwrap();
+                alerted.contains(&*address) || alerted.contains(&*network)
+            };
+            let missed = (0..HIDDEN).filter(|who| !caught(who)).count();
+            assert_eq!(missed, 0, "{rules} rules, {mib} MiB, `{rule}`");
+            let wrong = found.iter().filter(|(key, _)| !key.starts_with("100."));
+            assert!(wrong.clone().count() as u64 <= KEYS / 1_000, "{rules} rules, `{rule}`");
+            assert!(wrong.clone().all(|(_, approximate)| *approximate), "{rules} rules, `{rule}`");
+        }
+        let bound = ((mib as u64) << 20) / 8 * 9;
+        assert!(most <= bound, "{rules} rules take {most} of {mib} MiB");
+    }
 }
 
 /// The most memory this process had so far, in MiB.

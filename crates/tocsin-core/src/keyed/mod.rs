@@ -22,7 +22,7 @@ use smallvec::SmallVec;
 
 use crate::activation::HandOver;
 use crate::detection::Phase;
-use crate::detector::{DetectorShard, Emission, Found, Owner, SnapshotError, StepContext, Usage};
+use crate::detector::{DetectorShard, Emission, Found, Owner, SnapshotError, StateRoom, StepContext, Usage};
 use crate::episode::{Claim, Episode};
 use crate::limits::PENDING_ENTRIES_MAX;
 use crate::machine::{Contributing, Entries, Entry, Machine, insert_sorted};
@@ -63,7 +63,7 @@ pub struct Keyed<M: Machine> {
     /// Bytes all keys take beyond their own size.
     heap_bytes: usize,
     /// Bytes this rule may take in this shard.
-    bytes_max: usize,
+    room: StateRoom,
     /// Counts what has no room.
     sketch: Option<Box<Sketch>>,
     /// Events that were only counted there.
@@ -96,7 +96,7 @@ impl<M: Machine> Keyed<M> {
             found: Vec::new(),
             orphans: Orphans::default(),
             heap_bytes: 0,
-            bytes_max: usize::MAX,
+            room: StateRoom::default(),
             sketch: None,
             sketched: 0,
             pressed: None,
@@ -138,15 +138,6 @@ impl<M: Machine> Keyed<M> {
                 None
             }
         }
-    }
-
-    /// State of a key of which so many events may have come before.
-    fn begin(&mut self, hash: u64, key: &[u8], entry: &Entry, before: u64) -> u32 {
-        let slot = self.create(hash, key);
-        if let Some(state) = self.states[slot as usize].as_mut().filter(|_| before > 0) {
-            self.machine.begin_at(&mut state.machine, entry, before);
-        }
-        slot
     }
 
     fn create(&mut self, hash: u64, key: &[u8]) -> u32 {
@@ -404,7 +395,7 @@ impl<M: Machine> DetectorShard for Keyed<M> {
     fn step(&mut self, context: &StepContext, signals: &Signals, range: &[u32], out: &mut Found) {
         // All keys are found first: the look-ups do not wait for each other, and what they fetch
         // from memory is there when it is used.
-        self.bytes_max = context.bytes_max;
+        self.take_room(context.room);
         self.touched.clear();
         self.found.clear();
         for index in range {
@@ -487,11 +478,15 @@ impl<M: Machine> DetectorShard for Keyed<M> {
     }
 
     fn bytes(&self) -> usize {
-        self.total_bytes()
+        self.key_bytes()
+    }
+
+    fn is_pressed(&self) -> bool {
+        self.sketch.is_some()
     }
 
     fn usage(&self) -> Usage {
         let keys = self.index.len() as u64;
-        Usage { keys, evicted: self.evicted, sketched: self.sketched, bytes: self.total_bytes() as u64 }
+        Usage { keys, evicted: self.evicted, sketched: self.sketched, bytes: self.all_bytes() as u64 }
     }
 }
