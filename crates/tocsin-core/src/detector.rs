@@ -54,6 +54,8 @@ pub struct StateRoom {
     pub for_all: usize,
     /// Of these and the keys that the sketch admits.
     pub for_admitted: usize,
+    /// Of all keys, before some lose their state.
+    pub for_kept: usize,
     /// Of the sketch.
     pub for_sketch: usize,
 }

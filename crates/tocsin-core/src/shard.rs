@@ -89,9 +89,13 @@ impl Held {
         let keys = bytes_max - sketches;
         let least = (bytes_max / 16).min(keys / (self.rules + 1));
         let most = (bytes_max / 16 * RULE_KEYS_SIXTEENTHS_MAX).min(keys.saturating_sub(self.keys));
+        let for_admitted = most.max(least);
+        // Every rule may go beyond its part by an eighth; none pays for what the others do.
+        let beyond = (keys + keys / 8).saturating_sub(self.keys);
         StateRoom {
             for_all: most.saturating_sub(keys / ADMITTED_KEYS_PART).max(least - least / ADMITTED_KEYS_PART),
-            for_admitted: most.max(least),
+            for_admitted,
+            for_kept: beyond.max(for_admitted + for_admitted / 8),
             for_sketch: sketches / (self.pressed + 1),
         }
     }

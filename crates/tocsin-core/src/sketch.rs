@@ -60,10 +60,17 @@ impl Sketch {
         now.0.div_euclid(self.length.0) > self.newest.saturating_add(STRETCHES as i64)
     }
 
-    /// The end of the newest stretch, if anything was counted.
-    pub fn newest(&self) -> Option<Timestamp> {
-        let end = self.newest.saturating_add(1).saturating_mul(self.length.0).saturating_sub(1);
-        (self.newest != i64::MIN).then_some(Timestamp(end))
+    /// Sees to it that a key is not estimated at less from the newest stretch on; of an empty sketch
+    /// that is the one of a time.
+    pub fn raise(&mut self, hash: u64, count: u64, time: Timestamp) {
+        if self.newest == i64::MIN {
+            self.turn_to(time);
+        }
+        let stretch = self.newest.rem_euclid(STRETCHES as i64) as usize;
+        let least = u8::try_from(count).unwrap_or(u8::MAX);
+        for cell in self.cells_of(hash) {
+            self.cells[stretch][cell] = self.cells[stretch][cell].max(least);
+        }
     }
 
     /// Bytes it takes.
@@ -167,6 +174,11 @@ mod tests {
         assert_eq!(sketch.count(1, second(19), 1), 4);
         assert_eq!(sketch.count(1, second(4), 1), 5);
         assert_eq!(sketch.count(1, second(35), 1), 2);
+        sketch.raise(2, 7, second(0));
+        assert_eq!((sketch.estimate(2), sketch.count(2, second(36), 1)), (7, 8));
+        let mut empty = Sketch::new(Span::seconds(10), 0);
+        empty.raise(2, 7, second(35));
+        assert_eq!((empty.count(2, second(36), 1), empty.is_over(second(40))), (8, false));
         assert!(!sketch.is_over(second(50)) && sketch.is_over(second(80)));
     }
 }

@@ -2,8 +2,10 @@
 //!
 //! New keys take up what their shard leaves all of them. Beyond that they are only counted in a
 //! sketch, which has room of its own; a key that may have half of what its condition needs is
-//! admitted to what is kept for such keys, beginning at its estimate, so that nothing is missed and no flood of forged keys can
-//! push out a slow attack. If that is full too, addresses are counted by their network.
+//! admitted to what is kept for such keys, beginning at its estimate. If that is full too,
+//! addresses are counted by their network, and then the keys that would expire first make room.
+//! Those are remembered in the sketch: nothing is missed, and no flood of forged keys can make a
+//! slow attack forgotten.
 
 use std::net::IpAddr;
 
@@ -72,7 +74,9 @@ impl<M: Machine> Keyed<M> {
 
     /// Drops keys that would expire first until the rest fits, and tells what they had to tell.
     pub(super) fn make_room(&mut self, context: &StepContext, out: &mut Found) {
-        let bound = self.room.for_admitted.saturating_add(self.room.for_admitted / 8);
+        // What is kept for the keys that sketches admit is not for rules that have none.
+        let admits = self.machine.admits_at().is_some();
+        let bound = if admits { self.room.for_kept } else { self.room.for_all };
         while self.key_bytes() > bound
             && let Some(mut bucket) = self.wheel.first_entry()
         {
@@ -92,22 +96,21 @@ impl<M: Machine> Keyed<M> {
             {
                 out.detections.push(cut.detection(self.rule, self.owner.tenant, &state.key, Phase::Closed));
             }
-            self.remember(slot);
+            self.remember(slot, context.watermark);
             self.remove(slot);
             self.evicted += 1;
         }
     }
 
     /// Counts a key that loses its state in the sketch, so that what it did is not forgotten.
-    fn remember(&mut self, slot: u32) {
+    fn remember(&mut self, slot: u32, now: Timestamp) {
         let Some(state) = &self.states[slot as usize] else { return };
         if self.machine.admits_at().is_some() && self.machine.in_window(&state.machine) > 0 {
             let count = self.machine.in_window(&state.machine);
             let (hash, window) = (self.hasher.hash_one(&*state.key), self.machine.window());
             let bytes = self.room.for_sketch;
             let sketch = self.sketch.get_or_insert_with(|| Box::new(Sketch::new(window, bytes)));
-            let newest = sketch.newest().unwrap_or(self.passed);
-            sketch.count(hash, newest, u32::try_from(count).unwrap_or(u32::MAX));
+            sketch.raise(hash, count, now);
         }
     }
 
@@ -128,13 +131,10 @@ impl<M: Machine> Keyed<M> {
             return Admission::Sketched;
         }
         let before = estimate.saturating_sub(weight);
-        match room {
-            Room::ForAll | Room::ForAdmitted => Admission::Exact(before),
-            Room::ForNetworks => match networks(key) {
-                Some(networks) => Admission::Network(networks, before),
-                None => Admission::Sketched,
-            },
-            Room::None => Admission::Sketched,
+        // Where even networks have no room, a key that expires sooner makes it, and is remembered.
+        match networks(key).filter(|_| room == Room::ForNetworks) {
+            Some(networks) => Admission::Network(networks, before),
+            None => Admission::Exact(before),
         }
     }
 
