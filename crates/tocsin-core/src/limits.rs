@@ -51,14 +51,11 @@ pub const RULE_KEYS_SIXTEENTHS_MAX: usize = 9;
 /// The part of a tenant's state bytes kept for sketches, in eighths. Rules that need one share it.
 pub const SKETCHES_EIGHTHS_MAX: usize = 3;
 
-/// The part of the bytes of keys that is kept for those a sketch admits, one in so many.
-pub const ADMITTED_KEYS_PART: usize = 8;
+/// The part of the bytes of keys that is kept for those a sketch admits, in eighths.
+pub const ADMITTED_KEYS_EIGHTHS_MAX: usize = 1;
 
 /// Cells of one stretch of a sketch, of one rule in one of the 64 shards: 2^24 for a rule.
 pub const SKETCH_CELLS_MAX: usize = 1 << 18;
-
-/// The fewest cells of one stretch: a rule that can be evaded for want of them is worse than its bytes.
-pub const SKETCH_CELLS_MIN: usize = 1 << 10;
 
 /// Entries one rule in one shard holds of keys without state. Above it the older half is dropped
 /// and counted as `state_evicted`.

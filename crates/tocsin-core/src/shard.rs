@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::activation::{Contexts, HandOver, Moves};
 use crate::batch::TenantId;
 use crate::detector::{DetectorShard, Found, Owner, SnapshotError, StateRoom, StepContext, Usage};
-use crate::limits::{ADMITTED_KEYS_PART, RULE_KEYS_SIXTEENTHS_MAX, SKETCHES_EIGHTHS_MAX};
+use crate::limits::{ADMITTED_KEYS_EIGHTHS_MAX, RULE_KEYS_SIXTEENTHS_MAX, SKETCHES_EIGHTHS_MAX};
 use crate::matcher::RuleIdx;
 use crate::plan::Plan;
 use crate::rule::RuleMeta;
@@ -93,7 +93,9 @@ impl Held {
         // Every rule may go beyond its part by an eighth; none pays for what the others do.
         let beyond = (keys + keys / 8).saturating_sub(self.keys);
         StateRoom {
-            for_all: most.saturating_sub(keys / ADMITTED_KEYS_PART).max(least - least / ADMITTED_KEYS_PART),
+            for_all: most
+                .saturating_sub(keys / 8 * ADMITTED_KEYS_EIGHTHS_MAX)
+                .max(least - least / 8 * ADMITTED_KEYS_EIGHTHS_MAX),
             for_admitted,
             for_kept: beyond.max(for_admitted + for_admitted / 8),
             for_sketch: sketches / (self.pressed + 1),

@@ -5,12 +5,15 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::limits::{SKETCH_CELLS_MAX, SKETCH_CELLS_MIN};
+use crate::limits::SKETCH_CELLS_MAX;
 use crate::time::{Span, Timestamp};
 
 /// Cells a key is counted in; they lie in one block, so that it costs one look into memory.
 const CELLS_PER_KEY: usize = 4;
 const BLOCK: usize = 64;
+
+/// Cells that a stretch has at least: with fewer a sketch tells nothing.
+const CELLS_MIN: usize = 1 << 10;
 
 /// Stretches kept: the newest, the one a window reaches back into, and one for late events.
 const STRETCHES: usize = 3;
@@ -117,7 +120,7 @@ impl Sketch {
 
 /// Cells of a stretch, a power of two, of a sketch of so many bytes.
 fn width_of(bytes_max: usize) -> usize {
-    let cells = (bytes_max / STRETCHES).clamp(SKETCH_CELLS_MIN, SKETCH_CELLS_MAX);
+    let cells = (bytes_max / STRETCHES).clamp(CELLS_MIN, SKETCH_CELLS_MAX);
     1 << cells.ilog2()
 }
 
