@@ -41,10 +41,38 @@ pub struct StepContext {
     pub grace: Span,
     /// When detections are handed out.
     pub emission: Emission,
-    /// Bytes of state: of the tenant in a shard, and then of the rule that steps.
+    /// Bytes of state of the tenant in a shard.
     pub bytes_max: usize,
     /// Bytes a rule may have beyond its share, since the tenant has little state as yet.
     pub lent: usize,
+    /// What they leave the rule that steps.
+    pub room: StateRoom,
+}
+
+/// Bytes that one rule's state may take in one shard.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StateRoom {
+    /// Of keys, while every new one gets state.
+    pub for_all: usize,
+    /// Of these and the keys that the sketch admits.
+    pub for_admitted: usize,
+    /// Of all keys, before some lose their state.
+    pub for_kept: usize,
+    /// Of the sketch.
+    pub for_sketch: usize,
+}
+
+impl StateRoom {
+    /// So many bytes more for keys.
+    #[must_use]
+    pub fn and(self, more: usize) -> StateRoom {
+        StateRoom {
+            for_all: self.for_all + more,
+            for_admitted: self.for_admitted + more,
+            for_kept: self.for_kept + more,
+            for_sketch: self.for_sketch,
+        }
+    }
 }
 
 /// Whose state it is, and how it is kept.
@@ -125,8 +153,11 @@ pub trait DetectorShard: Send {
     /// Does its part where other rules become active.
     fn hand_over(&mut self, what: HandOver, context: &StepContext, out: &mut Found);
 
-    /// Bytes of memory it takes, about: tables and what hangs on them.
+    /// Bytes of memory its keys take, about: tables and what hangs on them.
     fn bytes(&self) -> usize;
+
+    /// Whether it counts in a sketch what it has no room for.
+    fn is_pressed(&self) -> bool;
 
     /// Keys held now, and keys dropped at a bound so far.
     fn usage(&self) -> Usage;

@@ -11,7 +11,7 @@ use crate::batch::{EventBatch, TenantId};
 use crate::chain;
 use crate::checkpoint::{Checkpoint, CheckpointError, Failures};
 use crate::detection::Detection;
-use crate::detector::{Emission, Found, StepContext, Usage};
+use crate::detector::{Emission, Found, StateRoom, StepContext, Usage};
 pub use crate::guard::Failure;
 use crate::key;
 use crate::limits::STATE_BYTES_PER_TENANT_MAX;
@@ -21,7 +21,7 @@ use crate::matching::Unplaced;
 pub use crate::matching::{Failed, MatchStage, MatchedBatch};
 use crate::offset::PartitionId;
 use crate::plan::Plan;
-use crate::shard::{SHARDS, Shard, room_for_all, room_of_rule, rule_hash, shard_of};
+use crate::shard::{SHARDS, Shard, room_of_one, rule_hash, shard_of};
 use crate::signal::{Signal, Signals};
 use crate::time::{Span, Timestamp};
 use crate::times::Times;
@@ -428,9 +428,9 @@ impl Correlator {
         // One key with very much state is in one shard, whose share is small: as long as little is used
         // altogether, each may have a part of what is left for new keys.
         let used: usize = self.shards.iter().map(|shard| shard.bytes(tenant)).sum();
-        let lent = (room_for_all(room_of_rule(bytes_max)) * SHARDS).saturating_sub(used) / LENT_PART;
+        let lent = (room_of_one(bytes_max).for_all * SHARDS).saturating_sub(used) / LENT_PART;
         let (now, grace, emission) = (self.now, self.config.grace, self.config.emission);
-        StepContext { watermark, now, grace, emission, bytes_max, lent }
+        StepContext { watermark, now, grace, emission, bytes_max, lent, room: StateRoom::default() }
     }
 
     fn patience(&self) -> Patience {

@@ -45,11 +45,14 @@ pub const VALUES_THRESHOLD_MAX: usize = 1_000_000;
 /// keys that would expire first, counted as `state_evicted`.
 pub const STATE_BYTES_PER_TENANT_MAX: usize = 256 << 20;
 
-/// The part of a tenant's state bytes that one rule may hold, in eighths.
-pub const RULE_STATE_EIGHTHS_MAX: usize = 6;
+/// The part of a tenant's state bytes that the keys of one rule may hold, in sixteenths.
+pub const RULE_KEYS_SIXTEENTHS_MAX: usize = 9;
 
-/// The part of a rule's bytes kept free for keys that the sketch admits, in eighths.
-pub const ADMITTED_STATE_EIGHTHS_MAX: usize = 2;
+/// The part of a tenant's state bytes kept for sketches, in eighths. Rules that need one share it.
+pub const SKETCHES_EIGHTHS_MAX: usize = 3;
+
+/// The part of the bytes of keys that is kept for those a sketch admits, in eighths.
+pub const ADMITTED_KEYS_EIGHTHS_MAX: usize = 1;
 
 /// Cells of one stretch of a sketch, of one rule in one of the 64 shards: 2^24 for a rule.
 pub const SKETCH_CELLS_MAX: usize = 1 << 18;

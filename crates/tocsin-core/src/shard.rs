@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::activation::{Contexts, HandOver, Moves};
 use crate::batch::TenantId;
-use crate::detector::{DetectorShard, Found, Owner, SnapshotError, StepContext, Usage};
-use crate::limits::{ADMITTED_STATE_EIGHTHS_MAX, RULE_STATE_EIGHTHS_MAX};
+use crate::detector::{DetectorShard, Found, Owner, SnapshotError, StateRoom, StepContext, Usage};
+use crate::limits::{ADMITTED_KEYS_EIGHTHS_MAX, RULE_KEYS_SIXTEENTHS_MAX, SKETCHES_EIGHTHS_MAX};
 use crate::matcher::RuleIdx;
 use crate::plan::Plan;
 use crate::rule::RuleMeta;
@@ -34,14 +34,9 @@ fn fnv(start: u64, bytes: &[u8]) -> u64 {
     bytes.iter().fold(start, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
-/// What one rule may have of a tenant's bytes.
-pub(crate) fn room_of_rule(bytes: usize) -> usize {
-    bytes / 8 * RULE_STATE_EIGHTHS_MAX
-}
-
-/// What new keys may have of a rule's bytes; the rest is for those that a sketch admits.
-pub(crate) fn room_for_all(bytes: usize) -> usize {
-    bytes - bytes / 8 * ADMITTED_STATE_EIGHTHS_MAX
+/// What one rule may have of a tenant's bytes in one shard while no other has state there.
+pub(crate) fn room_of_one(bytes_max: usize) -> StateRoom {
+    Held::default().leaves(bytes_max)
 }
 
 /// The state of one rule in one shard, under what names the rule wherever it stands in a set.
@@ -63,8 +58,54 @@ pub struct RuleState {
 pub struct Shard {
     rules: HashMap<(TenantId, RuleIdx), Box<dyn DetectorShard>>,
     order: Vec<(TenantId, RuleIdx)>,
-    /// Bytes of state by tenant.
-    bytes: HashMap<TenantId, usize>,
+    /// What each tenant's rules hold.
+    held: HashMap<TenantId, Held>,
+}
+
+/// What the rules of one tenant hold in one shard.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Held {
+    /// Rules with state.
+    rules: usize,
+    /// Of these, the ones with a sketch.
+    pressed: usize,
+    /// Bytes of their keys.
+    keys: usize,
+}
+
+impl Held {
+    fn add(&mut self, state: &dyn DetectorShard) {
+        self.rules += 1;
+        self.pressed += usize::from(state.is_pressed());
+        self.keys += state.bytes();
+    }
+
+    fn take_away(&mut self, state: &dyn DetectorShard) {
+        self.rules -= 1;
+        self.pressed -= usize::from(state.is_pressed());
+        self.keys -= state.bytes();
+    }
+
+    /// What so many bytes leave one more rule. Sketches have a part of their own, so that a rule
+    /// that needs one always gets it, and still has room for the keys that it admits; the more
+    /// rules need one, the smaller they are. No rule can take all from the others.
+    fn leaves(&self, bytes_max: usize) -> StateRoom {
+        let sketches = bytes_max / 8 * SKETCHES_EIGHTHS_MAX;
+        let keys = bytes_max - sketches;
+        let least = (bytes_max / 16).min(keys / (self.rules + 1));
+        let most = (bytes_max / 16 * RULE_KEYS_SIXTEENTHS_MAX).min(keys.saturating_sub(self.keys));
+        let for_admitted = most.max(least);
+        // Every rule may go beyond its part by an eighth; none pays for what the others do.
+        let beyond = (keys + keys / 8).saturating_sub(self.keys);
+        StateRoom {
+            for_all: most
+                .saturating_sub(keys / 8 * ADMITTED_KEYS_EIGHTHS_MAX)
+                .max(least - least / 8 * ADMITTED_KEYS_EIGHTHS_MAX),
+            for_admitted,
+            for_kept: beyond.max(for_admitted + for_admitted / 8),
+            for_sketch: sketches / (self.pressed + 1),
+        }
+    }
 }
 
 impl Shard {
@@ -108,13 +149,11 @@ impl Shard {
         out: &mut Found,
     ) {
         let Some(state) = self.rules.get_mut(&owner) else { return };
-        let total = self.bytes.entry(owner.0).or_default();
-        let others = *total - state.bytes();
-        let most = room_of_rule(context.bytes_max);
-        let left = context.bytes_max.saturating_sub(others).max(context.bytes_max / 16);
-        let bytes_max = most.min(left) + context.lent;
-        state.step(&StepContext { bytes_max, ..*context }, signals, range, out);
-        *total = others + state.bytes();
+        let held = self.held.entry(owner.0).or_default();
+        held.take_away(&**state);
+        let room = held.leaves(context.bytes_max).and(context.lent);
+        state.step(&StepContext { room, ..*context }, signals, range, out);
+        held.add(&**state);
     }
 
     fn state(&mut self, plan: &Plan, tenant: TenantId, rule: RuleIdx) -> Option<&mut Box<dyn DetectorShard>> {
@@ -122,7 +161,9 @@ impl Shard {
         if !self.rules.contains_key(&owner) {
             let detector = plan.rules[rule.index()].detector.as_ref()?;
             let chained = !plan.rules[rule.index()].chains.is_empty();
-            self.rules.insert(owner, detector.shard(Owner { tenant, seed: plan.seed, chained }));
+            let state = detector.shard(Owner { tenant, seed: plan.seed, chained });
+            self.held.entry(tenant).or_default().add(&*state);
+            self.rules.insert(owner, state);
             self.order.push(owner);
             self.order.sort_unstable();
         }
@@ -169,9 +210,9 @@ impl Shard {
 
     /// Adds up anew what each tenant's state takes.
     fn weigh(&mut self) {
-        self.bytes.clear();
+        self.held.clear();
         for ((tenant, _), state) in &self.rules {
-            *self.bytes.entry(*tenant).or_default() += state.bytes();
+            self.held.entry(*tenant).or_default().add(&**state);
         }
     }
 
@@ -203,10 +244,9 @@ impl Shard {
             if let Some(state) = index.and_then(|index| self.state(plan, saved.tenant, RuleIdx(index as u32)))
             {
                 state.restore(&saved.state)?;
-                let bytes = state.bytes();
-                *self.bytes.entry(saved.tenant).or_default() += bytes;
             }
         }
+        self.weigh();
         Ok(())
     }
 
@@ -217,7 +257,7 @@ impl Shard {
 
     /// Bytes of a tenant's state.
     pub(crate) fn bytes(&self, tenant: TenantId) -> usize {
-        self.bytes.get(&tenant).copied().unwrap_or(0)
+        self.held.get(&tenant).map_or(0, |held| held.keys)
     }
 
     /// How much state this shard holds.

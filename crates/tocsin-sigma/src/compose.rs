@@ -52,7 +52,7 @@ impl Composer {
             AtomTest::Bool(value) => predicates.bools[usize::from(*value)] = Some(id),
             AtomTest::Pattern(pattern) => self.add_pattern(pattern, id),
             AtomTest::Number(bits, text) => {
-                predicates.numbers.add_equal(f64::from_bits(*bits), id);
+                predicates.numbers.add_equal(f64::from_bits(*bits), text, id);
                 self.add_text(Anchors::Both, &fold(text), id);
             }
             AtomTest::Compare(op, bits) => predicates.numbers.add_compare(*op, f64::from_bits(*bits), id),

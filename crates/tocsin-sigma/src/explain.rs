@@ -16,7 +16,7 @@ use tocsin_core::value::Value;
 use crate::ast::{Detection, Expr, Item, Ordering, Part, Pattern, Place, Test};
 use crate::modifier::cidr;
 use crate::modifier::regex::with_pcre_end;
-use crate::predicate::parse_number;
+use crate::predicate::{is_number, parse_number};
 use crate::ruleset::Feed;
 use crate::whole_event;
 
@@ -221,7 +221,7 @@ pub(crate) fn holds_for(test: &Test, text: &str) -> bool {
     match test {
         Test::Pattern(pattern) => pattern.matches(text),
         Test::Number(number, written) => {
-            parse_number(text) == Some(*number) || Pattern::literal(written).matches(text)
+            is_number(text, *number, written) || Pattern::literal(written).matches(text)
         }
         Test::Bool(wanted) => Pattern::literal(if *wanted { "true" } else { "false" }).matches(text),
         Test::Compare(ordering, limit) => parse_number(text).is_some_and(|number| match ordering {

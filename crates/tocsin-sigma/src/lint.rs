@@ -200,14 +200,16 @@ fn unknown_fields(findings: &mut Findings, node: &Node, fields: &mut Fields<'_>)
     }
 }
 
-/// The same for the fields a correlation groups by.
+/// The same for the fields a correlation groups by and looks at.
 fn unknown_keys(findings: &mut Findings, correlation: &Node, names: &FieldNames) {
-    let Some(group_by) = correlation.entry("group-by") else { return };
+    let value = correlation.entry("condition").and_then(|condition| condition.value.entry("field"));
     let aliases = correlation.entry("aliases").map(|entry| entry.value.entries()).unwrap_or_default();
-    let nodes = match &group_by.value.data {
-        Data::List(nodes) => nodes.as_slice(),
-        _ => std::slice::from_ref(&group_by.value),
-    };
+    let nodes = [correlation.entry("group-by"), value].into_iter().flatten().flat_map(|entry| {
+        match &entry.value.data {
+            Data::List(nodes) => nodes.as_slice(),
+            _ => std::slice::from_ref(&entry.value),
+        }
+    });
     for node in nodes {
         let Some(field) = node.text() else { continue };
         if !aliases.iter().any(|alias| alias.key == field) {
@@ -242,8 +244,6 @@ fn unknown_field(findings: &mut Findings, place: Place, field: &str, fields: &mu
             let hint = format!("did you mean `{near}`?");
             findings.warning_with_hint(place, "unknown_field", reason, hint);
         }
-        // Windows events have more fields than any list.
-        None if windows => {}
         None => findings.info(place, "unknown_field", reason),
     }
 }

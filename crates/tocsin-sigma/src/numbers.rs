@@ -12,7 +12,7 @@ use crate::modifier::cidr;
 /// Numbers a value is compared with, sorted.
 #[derive(Debug, Default)]
 pub(crate) struct Numbers {
-    equal: Vec<(f64, AtomId)>,
+    equal: Vec<(Exact, AtomId)>,
     less: Vec<(f64, AtomId)>,
     less_or_equal: Vec<(f64, AtomId)>,
     greater: Vec<(f64, AtomId)>,
@@ -20,9 +20,9 @@ pub(crate) struct Numbers {
 }
 
 impl Numbers {
-    /// Adds a test for a number.
-    pub(crate) fn add_equal(&mut self, number: f64, atom: AtomId) {
-        self.equal.push((plain_zero(number), atom));
+    /// Adds a test for a number, as the rule writes it.
+    pub(crate) fn add_equal(&mut self, number: f64, written: &str, atom: AtomId) {
+        self.equal.push((Exact::of(number, written), atom));
     }
 
     /// Adds a comparison with a number.
@@ -38,10 +38,10 @@ impl Numbers {
 
     /// Sorts; to be called after the last number.
     pub(crate) fn finish(&mut self) {
-        let lists = [&mut self.less, &mut self.less_or_equal, &mut self.greater, &mut self.greater_or_equal];
-        for list in lists.into_iter().chain([&mut self.equal]) {
+        for list in [&mut self.less, &mut self.less_or_equal, &mut self.greater, &mut self.greater_or_equal] {
             list.sort_by(|a, b| a.0.total_cmp(&b.0));
         }
+        self.equal.sort_by(|a, b| a.0.total_cmp(b.0));
     }
 
     /// Whether nothing is compared with numbers.
@@ -55,8 +55,13 @@ impl Numbers {
         let Some(number) = parse_number(text) else { return };
         let below = |list: &[(f64, AtomId)]| list.partition_point(|(limit, _)| *limit < number);
         let upto = |list: &[(f64, AtomId)]| list.partition_point(|(limit, _)| *limit <= number);
+        if !self.equal.is_empty() {
+            let exact = Exact::of(number, text);
+            let from = self.equal.partition_point(|(other, _)| other.total_cmp(exact).is_lt());
+            let same = self.equal[from..].iter().take_while(|(other, _)| *other == exact);
+            out.extend(same.map(|(_, atom)| *atom));
+        }
         let ranges = [
-            &self.equal[below(&self.equal)..upto(&self.equal)],
             &self.less[upto(&self.less)..],
             &self.less_or_equal[below(&self.less_or_equal)..],
             &self.greater[..below(&self.greater)],
@@ -64,6 +69,42 @@ impl Numbers {
         ];
         out.extend(ranges.into_iter().flatten().map(|(_, atom)| *atom));
     }
+}
+
+/// A number and, where doubles leave some whole numbers out, which of these it is: identifiers of
+/// 64 bits that differ by one are two.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Exact(f64, i128);
+
+impl Exact {
+    fn of(number: f64, text: &str) -> Exact {
+        const ALL_WHOLE_BELOW: f64 = 9_007_199_254_740_992.0;
+        let number = plain_zero(number);
+        let whole = if number.abs() < ALL_WHOLE_BELOW { 0 } else { whole(text).unwrap_or(number as i128) };
+        Exact(number, whole)
+    }
+
+    fn total_cmp(self, other: Exact) -> std::cmp::Ordering {
+        self.0.total_cmp(&other.0).then(self.1.cmp(&other.1))
+    }
+}
+
+/// The whole number a text writes without an exponent.
+fn whole(text: &str) -> Option<i128> {
+    if let Some(digits) = text.strip_prefix("0x") {
+        return i128::from_str_radix(digits, 16).ok();
+    }
+    if let Some(digits) = text.strip_prefix("0o") {
+        return i128::from_str_radix(digits, 8).ok();
+    }
+    let (before, behind) = text.split_once('.').unwrap_or((text, ""));
+    before.parse().ok().filter(|_| behind.bytes().all(|digit| digit == b'0'))
+}
+
+/// Whether a value's text is a rule's number, written so.
+#[must_use]
+pub fn is_number(text: &str, number: f64, written: &str) -> bool {
+    parse_number(text).is_some_and(|value| Exact::of(value, text) == Exact::of(number, written))
 }
 
 /// A number that sorts as it compares: zero without a sign.
@@ -143,6 +184,38 @@ mod tests {
     }
 
     #[test]
+    fn whole_numbers_beyond_doubles_are_told_apart() {
+        let huge = "9".repeat(50);
+        for (rule, value, expect) in [
+            ("18446744073709551615", "18446744073709551615", true),
+            ("18446744073709551615", "18446744073709551614", false),
+            ("0xFFFFFFFFFFFFFFFF", "18446744073709551615", true),
+            ("0xFFFFFFFFFFFFFFFF", "18446744073709551616", false),
+            ("9007199254740993", "9007199254740992", false),
+            ("-9007199254740993", "-9007199254740993.00", true),
+            ("9007199254740992", "9007199254740992.5", true),
+            ("1000000000000000000", "1e18", true),
+            ("1e18", "1000000000000000000", true),
+            ("1e18", "1000000000000000001", false),
+            (&huge, &huge, true),
+            ("4625", "4625.0", true),
+            ("0", "-0", true),
+        ] {
+            let hex = rule.strip_prefix("0x").and_then(|digits| u128::from_str_radix(digits, 16).ok());
+            let number = hex.map_or_else(|| rule.parse().expect("a number"), |number| number as f64);
+            let mut numbers = Numbers::default();
+            numbers.add_equal(1.0, "1", 0);
+            numbers.add_equal(number, rule, 1);
+            numbers.add_equal(1e40, "1e40", 2);
+            numbers.finish();
+            let mut found = Vec::new();
+            numbers.evaluate(value, &mut found);
+            assert_eq!(found == [1], expect, "{rule} {value}: {found:?}");
+            assert_eq!(is_number(value, number, rule), expect, "{rule} {value}");
+        }
+    }
+
+    #[test]
     fn networks_hold_what_each_of_them_holds() {
         let texts = ["10.0.0.0/8", "10.1.0.0/16", "10.1.2.3/32", "::/0", "fe80::/10", "0.0.0.0/0"];
         let all: Vec<Cidr> = texts.iter().map(|text| Cidr::parse(text).expect("a network")).collect();
@@ -175,7 +248,7 @@ mod tests {
                 let limit = if *limit == 0 && negative_zero { -0.0 } else { f64::from(*limit) };
                 match ops.get(usize::from(*kind)) {
                     Some(op) => numbers.add_compare(*op, limit, atom as AtomId),
-                    None => numbers.add_equal(limit, atom as AtomId),
+                    None => numbers.add_equal(limit, &limit.to_string(), atom as AtomId),
                 }
             }
             numbers.finish();

@@ -18,7 +18,7 @@ use crate::grams::{Finder, Found, PADDING};
 use crate::numbers::{Networks, Numbers};
 use crate::regexes::{Caches, LazyRegex};
 
-pub use crate::numbers::parse_number;
+pub use crate::numbers::{is_number, parse_number};
 
 /// A test that cannot be compiled, in a sentence.
 pub type Uncompilable = String;

@@ -33,7 +33,7 @@ fn expected(tests: &[AtomTest], value: &str) -> Vec<AtomId> {
         AtomTest::Regex(expression) => Regex::new(expression).expect("valid").is_match(value),
         AtomTest::Bool(word) => value.eq_ignore_ascii_case(if *word { "true" } else { "false" }),
         AtomTest::Number(bits, text) => {
-            parse_number(value) == Some(f64::from_bits(*bits)) || Pattern::literal(text).matches(value)
+            is_number(value, f64::from_bits(*bits), text) || Pattern::literal(text).matches(value)
         }
         _ => false,
     };

@@ -6,7 +6,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up should stop")]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::{Display, Write as _};
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
@@ -37,6 +37,16 @@ correlation: {type: event_count, rules: [failure], group-by: [source.ip], timesp
 level: high
 ";
 
+/// 2026-01-15T08:00:00Z.
+const START: i64 = 1_768_464_000;
+/// Forged keys in a window of five minutes.
+const KEYS_PER_WINDOW: u64 = 10_000_000;
+/// Attackers of ten events each, within a window; as many again stop at the ninth.
+const ATTACKERS: u64 = 1_000;
+const BATCH: u64 = 4_096;
+const FLOODED: TenantId = TenantId(0);
+const QUIET: TenantId = TenantId(1);
+
 /// Whose key holds more than a shard's share of the state.
 const MANY_USERS: &str = "
 title: Failure
@@ -56,16 +66,6 @@ correlation:
 level: high
 ";
 
-/// 2026-01-15T08:00:00Z.
-const START: i64 = 1_768_464_000;
-/// Forged keys in a window of five minutes.
-const KEYS_PER_WINDOW: u64 = 10_000_000;
-/// Attackers of ten events each, within a window; as many again stop at the ninth.
-const ATTACKERS: u64 = 1_000;
-const BATCH: u64 = 4_096;
-const FLOODED: TenantId = TenantId(0);
-const QUIET: TenantId = TenantId(1);
-
 struct World {
     loaded: Loaded,
     worker: Worker,
@@ -76,10 +76,14 @@ struct World {
 }
 
 impl World {
-    fn new(rules: &str) -> World {
-        let file = RuleFile { path: PathBuf::from("rules.yml"), text: rules.to_string() };
+    fn new() -> World {
+        World::of(RULES.to_string(), EngineConfig::default().state_bytes_max)
+    }
+
+    fn of(text: String, state_bytes_max: usize) -> World {
+        let file = RuleFile { path: PathBuf::from("rules.yml"), text };
         let loaded = load(&[file], LoadOptions { gate: true, seed: 7, ..LoadOptions::default() });
-        let config = EngineConfig { emission: Emission::Closed, ..EngineConfig::default() };
+        let config = EngineConfig { emission: Emission::Closed, state_bytes_max, ..EngineConfig::default() };
         let taxonomy = Taxonomy::new(Arc::clone(&loaded.plan.table));
         let decoder = RecordDecoder::auto(FormatContext { taxonomy, as_of: Timestamp::MAX });
         let matching = MatchStage::new(Arc::clone(&loaded.plan), &config);
@@ -91,19 +95,21 @@ impl World {
 
     /// Takes in failures of these (millisecond, address) pairs.
     fn take(&mut self, tenant: TenantId, events: impl Iterator<Item = (i64, String)>) {
-        self.take_of(tenant, events.map(|(millis, address)| (millis, address, "root")));
+        self.take_users(tenant, events.map(|(millis, address)| (millis, address, 0)));
     }
 
-    /// The same with a user.
-    fn take_of(&mut self, tenant: TenantId, events: impl Iterator<Item = (i64, String, impl Display)>) {
+    /// The same, with the number of a user.
+    fn take_users(&mut self, tenant: TenantId, events: impl Iterator<Item = (i64, String, u64)>) {
         let mut batch = RawBatch { tenant, partition: PartitionId(tenant.0 as u16), ..RawBatch::default() };
         for (millis, address, user) in events {
             self.text.clear();
             let time = Timestamp((START * 1_000 + millis) * 1_000_000);
-            let fields = r#""type":"login","status":"failure""#;
-            let text = &mut self.text;
-            write!(text, r#"{{"timestamp":"{time}","source_ip":"{address}",{fields},"user":"{user}"}}"#)
-                .unwrap();
+            let fields = r#""type":"login","status":"failure","source_port":1"#;
+            write!(
+                self.text,
+                r#"{{"timestamp":"{time}","source_ip":"{address}",{fields},"user":"u{user}"}}"#
+            )
+            .unwrap();
             let start = batch.bytes.len() as u32;
             batch.records.push(RecordSpan { start, len: self.text.len() as u32 });
             batch.bytes.extend_from_slice(self.text.as_bytes());
@@ -201,7 +207,7 @@ fn quiet(world: &mut World, from: u64, to: u64) {
 
 /// Runs the flood (or, with `alike`, as many events of a thousand keys) beside the quiet tenant.
 fn run(keys: u64, flood: bool, alike: bool) -> (World, f64, Usage) {
-    let mut world = World::new(RULES);
+    let mut world = World::new();
     let attacks = if flood && !alike { attacks(keys) } else { BTreeMap::new() };
     let (mut told, mut most, begun) = (0, Usage::default(), Instant::now());
     for first in (0..keys).step_by(BATCH as usize) {
@@ -228,6 +234,64 @@ fn run(keys: u64, flood: bool, alike: bool) -> (World, f64, Usage) {
     world.end();
     let usage = Usage { sketched: last.sketched, evicted: last.evicted, ..most };
     (world, seconds, usage)
+}
+
+/// Rules that count the same failures: by ten and more of them, and by different users.
+fn many_rules(rules: usize) -> String {
+    let mut text = RULES.to_string();
+    for n in 1..rules {
+        let (kind, field) =
+            if n % 2 == 0 { ("event_count", "") } else { ("value_count", "field: user.name, ") };
+        let counts = format!("type: {kind}, rules: [failure], group-by: [source.ip], timespan: {n}h");
+        writeln!(text, "---\ntitle: r{n}\nname: r{n}\nlevel: high").unwrap();
+        writeln!(text, "correlation: {{{counts}, condition: {{{field}gte: {}}}}}", 10 + n / 8).unwrap();
+    }
+    text
+}
+
+/// A rule that has to keep every key, as no count says which are worth it.
+const SUMS: &str = "---
+title: Ports
+name: ports
+level: high
+correlation: {type: value_median, rules: [failure], group-by: [source.ip], timespan: 1h, condition: {field: source.port, gt: 1}}
+";
+
+/// All rules that a flood reaches share the memory; each still finds who hides in it.
+#[test]
+fn a_flood_blinds_none_of_many_rules() {
+    const KEYS: u64 = 200_000;
+    const HIDDEN: u64 = 50;
+    for (rules, mib, more) in [(8, 16, ""), (24, 128, ""), (8, 16, SUMS)] {
+        let mut world = World::of(many_rules(rules) + more, mib << 20);
+        let mut most = 0;
+        for first in (0..KEYS).step_by(BATCH as usize) {
+            let flood = (first..first + BATCH).map(|n| (n as i64, forged(n), n));
+            let whose = |n: u64| (n / 200 % HIDDEN, n / 200 / HIDDEN);
+            let hidden = (first..first + BATCH)
+                .filter(|n| *n >= KEYS * 3 / 10 && n.is_multiple_of(200))
+                .map(|n| (n as i64, attacker_address(whose(n).0), whose(n).1));
+            world.take_users(FLOODED, flood.chain(hidden));
+            most = most.max(world.correlator.usage().bytes);
+        }
+        world.end();
+        for rule in std::iter::once("ten".to_string()).chain((1..8).map(|n| format!("r{n}"))) {
+            let found = world.keys(FLOODED, &rule);
+            let alerted: BTreeSet<&str> = found.iter().map(|(key, _)| key.as_str()).collect();
+            let caught = |who: &u64| {
+                let address = attacker_address(*who);
+                let network = address.rsplit_once('.').map(|(net, _)| format!("{net}.0/24")).unwrap();
+                alerted.contains(&*address) || alerted.contains(&*network)
+            };
+            let missed = (0..HIDDEN).filter(|who| !caught(who)).count();
+            assert_eq!(missed, 0, "{rules} rules, {mib} MiB, `{rule}`");
+            let wrong = found.iter().filter(|(key, _)| !key.starts_with("100."));
+            assert!(wrong.clone().count() as u64 <= KEYS / 1_000, "{rules} rules, `{rule}`");
+            assert!(wrong.clone().all(|(_, approximate)| *approximate), "{rules} rules, `{rule}`");
+        }
+        let bound = ((mib as u64) << 20) / 8 * 9;
+        assert!(most <= bound, "{rules} rules take {most} of {mib} MiB");
+    }
 }
 
 /// The most memory this process had so far, in MiB.
@@ -284,11 +348,11 @@ fn a_flood_of_forged_keys_hides_nothing_and_touches_nobody_else() {
 
 #[test]
 fn one_key_with_very_much_state_is_not_cut_while_there_is_room() {
-    let mut world = World::new(MANY_USERS);
+    let mut world = World::of(MANY_USERS.to_string(), EngineConfig::default().state_bytes_max);
     let users: Vec<u64> = (0..110_000).collect();
     for some in users.chunks(BATCH as usize) {
         let tried = some.iter().map(|n| (*n as i64 * 2, "203.0.113.9".to_string(), n % 100_000));
-        world.take_of(FLOODED, tried);
+        world.take_users(FLOODED, tried);
     }
     let usage = world.correlator.usage();
     world.end();

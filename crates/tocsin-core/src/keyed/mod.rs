@@ -24,7 +24,7 @@ use hashbrown::HashTable;
 
 use crate::activation::HandOver;
 use crate::detection::Phase;
-use crate::detector::{DetectorShard, Found, Owner, SnapshotError, StepContext, Usage};
+use crate::detector::{DetectorShard, Found, Owner, SnapshotError, StateRoom, StepContext, Usage};
 use crate::episode::Episode;
 use crate::machine::{Contributing, Entry, Machine};
 use crate::matcher::RuleIdx;
@@ -64,7 +64,7 @@ pub struct Keyed<M: Machine> {
     /// Bytes all keys take beyond their own size.
     heap_bytes: usize,
     /// Bytes this rule may take in this shard.
-    bytes_max: usize,
+    room: StateRoom,
     /// Counts what has no room.
     sketch: Option<Box<Sketch>>,
     /// Events that were only counted there.
@@ -97,7 +97,7 @@ impl<M: Machine> Keyed<M> {
             hashes: Vec::new(),
             orphans: Orphans::default(),
             heap_bytes: 0,
-            bytes_max: usize::MAX,
+            room: StateRoom::default(),
             sketch: None,
             sketched: 0,
             pressed: None,
@@ -164,15 +164,6 @@ impl<M: Machine> Keyed<M> {
                 None
             }
         }
-    }
-
-    /// State of a key of which so many events may have come before.
-    fn begin(&mut self, hash: u64, key: &[u8], entry: &Entry, before: u64) -> u32 {
-        let slot = self.create(hash, key);
-        if let Some(state) = self.states.get_mut(slot).as_mut().filter(|_| before > 0) {
-            self.machine.begin_at(&mut state.machine, entry, before);
-        }
-        slot
     }
 
     fn create(&mut self, hash: u64, key: &[u8]) -> u32 {
@@ -272,7 +263,7 @@ impl<M: Machine> Keyed<M> {
 
 impl<M: Machine> DetectorShard for Keyed<M> {
     fn step(&mut self, context: &StepContext, signals: &Signals, range: &[u32], out: &mut Found) {
-        self.bytes_max = context.bytes_max;
+        self.take_room(context.room);
         self.find_all(signals, range);
         let mut touched = std::mem::take(&mut self.touched);
         let found = std::mem::take(&mut self.found);
@@ -313,11 +304,15 @@ impl<M: Machine> DetectorShard for Keyed<M> {
     }
 
     fn bytes(&self) -> usize {
-        self.total_bytes()
+        self.key_bytes()
+    }
+
+    fn is_pressed(&self) -> bool {
+        self.sketch.is_some()
     }
 
     fn usage(&self) -> Usage {
         let keys = self.index.len() as u64;
-        Usage { keys, evicted: self.evicted, sketched: self.sketched, bytes: self.total_bytes() as u64 }
+        Usage { keys, evicted: self.evicted, sketched: self.sketched, bytes: self.all_bytes() as u64 }
     }
 }

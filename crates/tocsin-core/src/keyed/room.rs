@@ -1,17 +1,18 @@
 //! How much room there is, and which keys get state when there is not enough for all.
 //!
-//! New keys take up to six eighths of the rule's bytes. Beyond that they are only counted in a
-//! sketch; a key that may have half of what its condition needs is admitted to the last two
-//! eighths, beginning at its estimate, so that nothing is missed and no flood of forged keys can
-//! push out a slow attack. If that is full too, addresses are counted by their network.
+//! New keys take up what their shard leaves all of them. Beyond that they are only counted in a
+//! sketch, which has room of its own; a key that may have half of what its condition needs is
+//! admitted to what is kept for such keys, beginning at its estimate. If that is full too,
+//! addresses are counted by their network, and then the keys that would expire first make room.
+//! Those are remembered in the sketch: nothing is missed, and no flood of forged keys can make a
+//! slow attack forgotten.
 
 use std::net::IpAddr;
 
 use crate::detection::{Evidence, Phase};
-use crate::detector::{Found, StepContext};
+use crate::detector::{Found, StateRoom, StepContext};
 use crate::key;
 use crate::machine::{Entry, Machine};
-use crate::shard::room_for_all;
 use crate::sketch::Sketch;
 use crate::time::Timestamp;
 
@@ -42,9 +43,20 @@ impl<M: Machine> Keyed<M> {
     /// Bytes of one key, its places in the tables included.
     pub(super) const KEY_BYTES: usize = size_of::<Option<KeyState<M::State>>>() + 3 * size_of::<u32>();
 
-    pub(super) fn total_bytes(&self) -> usize {
-        let sketch = if self.sketch.is_some() { Sketch::bytes() } else { 0 };
-        self.index.len() * Keyed::<M>::KEY_BYTES + self.heap_bytes + sketch
+    /// Bytes of all keys.
+    pub(super) fn key_bytes(&self) -> usize {
+        self.index.len() * Keyed::<M>::KEY_BYTES + self.heap_bytes
+    }
+
+    /// Bytes of all keys and of the sketch.
+    pub(super) fn all_bytes(&self) -> usize {
+        self.key_bytes() + self.sketch.as_ref().map_or(0, |sketch| sketch.bytes())
+    }
+
+    /// Takes what room there is from now on.
+    pub(super) fn take_room(&mut self, room: StateRoom) {
+        self.room = room;
+        self.sketch.iter_mut().for_each(|sketch| sketch.fit(room.for_sketch));
     }
 
     /// Weighs a key anew.
@@ -62,8 +74,10 @@ impl<M: Machine> Keyed<M> {
 
     /// Drops keys that would expire first until the rest fits, and tells what they had to tell.
     pub(super) fn make_room(&mut self, context: &StepContext, out: &mut Found) {
-        let bound = self.bytes_max.saturating_add(self.bytes_max / 8);
-        while self.total_bytes() > bound
+        // What is kept for the keys that sketches admit is not for rules that have none.
+        let admits = self.machine.admits_at().is_some();
+        let bound = if admits { self.room.for_kept } else { self.room.for_all };
+        while self.key_bytes() > bound
             && let Some((id, slot)) = self.wheel.pop_first()
         {
             if !self.leaves(slot, id) {
@@ -76,8 +90,21 @@ impl<M: Machine> Keyed<M> {
             {
                 out.detections.push(cut.detection(self.rule, self.owner.tenant, &state.key, Phase::Closed));
             }
+            self.remember(slot, context.watermark);
             self.remove(slot);
             self.evicted += 1;
+        }
+    }
+
+    /// Counts a key that loses its state in the sketch, so that what it did is not forgotten.
+    fn remember(&mut self, slot: u32, now: Timestamp) {
+        let Some(state) = self.states.get(slot) else { return };
+        if self.machine.admits_at().is_some() && self.machine.in_window(&state.machine) > 0 {
+            let count = self.machine.in_window(&state.machine);
+            let (hash, window) = (self.hasher.hash_one(&*state.key), self.machine.window());
+            let bytes = self.room.for_sketch;
+            let sketch = self.sketch.get_or_insert_with(|| Box::new(Sketch::new(window, bytes)));
+            sketch.raise(hash, count, now);
         }
     }
 
@@ -90,31 +117,37 @@ impl<M: Machine> Keyed<M> {
         }
         self.pressed = self.pressed.min(Some(*entry)).or(Some(*entry));
         let Some(needed) = self.machine.admits_at() else { return Admission::Exact(0) };
-        let window = self.machine.window();
-        let sketch = self.sketch.get_or_insert_with(|| Box::new(Sketch::new(window)));
+        let (window, sketch_bytes) = (self.machine.window(), self.room.for_sketch);
+        let sketch = self.sketch.get_or_insert_with(|| Box::new(Sketch::new(window, sketch_bytes)));
         let weight = u64::from(entry.weight);
         let estimate = sketch.count(hash, entry.time, entry.weight);
         if estimate < needed.div_ceil(2).min(u64::from(u8::MAX)) {
             return Admission::Sketched;
         }
         let before = estimate.saturating_sub(weight);
-        match room {
-            Room::ForAll | Room::ForAdmitted => Admission::Exact(before),
-            Room::ForNetworks => match networks(key) {
-                Some(networks) => Admission::Network(networks, before),
-                None => Admission::Sketched,
-            },
-            Room::None => Admission::Sketched,
+        // Where even networks have no room, a key that expires sooner makes it, and is remembered.
+        match networks(key).filter(|_| room == Room::ForNetworks) {
+            Some(networks) => Admission::Network(networks, before),
+            None => Admission::Exact(before),
         }
     }
 
+    /// State of a key of which so many events may have come before.
+    pub(super) fn begin(&mut self, hash: u64, key: &[u8], entry: &Entry, before: u64) -> u32 {
+        let slot = self.create(hash, key);
+        if let Some(state) = self.states.get_mut(slot).as_mut().filter(|_| before > 0) {
+            self.machine.begin_at(&mut state.machine, entry, before);
+        }
+        slot
+    }
+
     fn room(&self) -> Room {
-        let (used, eighth) = (self.total_bytes() + Keyed::<M>::KEY_BYTES, self.bytes_max / 8);
-        if used <= room_for_all(self.bytes_max) {
+        let (used, most) = (self.key_bytes() + Keyed::<M>::KEY_BYTES, self.room.for_admitted);
+        if used <= self.room.for_all {
             Room::ForAll
-        } else if used <= self.bytes_max {
+        } else if used <= most {
             Room::ForAdmitted
-        } else if used <= self.bytes_max + eighth {
+        } else if used <= most.saturating_add(most / 8) {
             Room::ForNetworks
         } else {
             Room::None

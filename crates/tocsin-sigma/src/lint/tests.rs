@@ -99,9 +99,9 @@ fn fields_no_format_fills() {
     check("- a: x\n- zz|contains: y", &["2:3 info unknown_field"]);
     assert_eq!(told("product: linux, service: sshd", "zz: y"), ["1:1 info unknown_field"]);
     for (field, expect) in [
-        ("zz", &[][..]),
+        ("zz", &["1:1 info unknown_field"][..]),
         ("Image", &[]),
-        ("SomethingNew", &[]),
+        ("SomethingNew", &["1:1 info unknown_field"]),
         ("Imagee|contains", &["1:1 warning unknown_field"]),
         ("commandLine", &["1:1 warning unknown_field"]),
     ] {
@@ -169,6 +169,9 @@ fn documents_without_level_and_strange_keys() {
     assert_eq!(file("title: t\ndetection:\n  a: x\n"), ["1:1 missing_level"]);
     let correlation = "title: t\nlevel: low\ncorrelation:\n  group-by:\n    - source.ip\n    - zz\n    - mine\n  aliases:\n    mine: {r: x}\n";
     assert_eq!(file(correlation), ["6:7 unknown_field"]);
+    let values = "title: t\nlevel: low\ncorrelation:\n  group-by: source.ip\n  condition:\n    field: [source.ip, zz, mine]\n    gte: 3\n  aliases:\n    mine: {r: x}\n";
+    assert_eq!(file(values), ["6:24 unknown_field"]);
+    assert_eq!(file(&values.replace("[source.ip, zz, mine]", "sourc.ip")), ["6:12 unknown_field"]);
     assert_eq!(file("a: [\n---\ntitle: t\ncorrelation: {}\n"), ["3:1 missing_level"]);
     assert_eq!(file("just text\n---\n- list\n"), [""; 0]);
 }

@@ -97,7 +97,8 @@ fn references(findings: &mut Findings, node: &Node, key: &str) -> Vec<(String, P
 
 /// The fields of the group key, and where they stand.
 fn group_by(findings: &mut Findings, correlation: &Entry) -> (Vec<String>, Place) {
-    let Some(entry) = correlation.value.entry("group-by") else {
+    let none = |entry: &&Entry| matches!(&entry.value.data, Data::List(nodes) if nodes.is_empty());
+    let Some(entry) = correlation.value.entry("group-by").filter(|entry| !none(entry)) else {
         let reason = "without `group-by` all events are counted as one group";
         let hint = "add `group-by: [source.ip]` to count per address";
         findings.warning_with_hint(correlation.key_place, "no_group_by", reason, hint);

@@ -67,6 +67,10 @@ fn correlations_that_are_wrong() {
         ("title: t\ncorrelation: {type: a, rules: [b], group-by: x}\n", vec!["2:1 error missing_key"]),
         ("title: t\ncorrelation: {type: a, rules: [b], timespan: 1h}\n", vec!["2:1 warning no_group_by"]),
         (
+            "title: t\ncorrelation: {type: a, rules: [b], timespan: 1h, group-by: []}\n",
+            vec!["2:1 warning no_group_by"],
+        ),
+        (
             "title: t\ncorrelation: {type: a, rules: [b], timespan: 5, group-by: x}\n",
             vec!["2:46 error timespan_value"],
         ),
