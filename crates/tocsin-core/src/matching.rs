@@ -188,8 +188,12 @@ impl MatchStage {
         let has_time = |event: &Event| times.stand_in.is_some() || !event.notes.time_from_ingest();
         let mut newest = Timestamp::MIN;
         let mut next_event = 0;
+        let mut first_of_event = 0;
         for found in matches {
             let upto = found.event as usize + 1;
+            if upto != next_event {
+                first_of_event = out.signals.len();
+            }
             newest = newest_of(&batch.events[next_event..upto], has_time, newest);
             next_event = upto;
             let event = &batch.events[found.event as usize];
@@ -217,6 +221,10 @@ impl MatchStage {
                     key_start,
                     key_len: out.keys.len() as u32 - key_start,
                 };
+                if has_same(&out.signals[first_of_event..], &signal, &out.keys) {
+                    out.keys.truncate(key_start as usize);
+                    continue;
+                }
                 let time_from_ingest = !has_time(event);
                 out.signals.push(Unplaced { signal, newest_in_batch: newest, time_from_ingest });
             }
@@ -255,6 +263,15 @@ fn failed(raw: &RawBatch, blamed: &Blamed) -> Failed {
         weight: 1,
     };
     Failed { rule, is_off, entry }
+}
+
+/// Whether an event already has this signal: it met two rules that one counts, and is one event.
+fn has_same(of_event: &[Unplaced], signal: &Signal, keys: &[u8]) -> bool {
+    let key = |signal: &Signal| &keys[signal.key_start as usize..][..signal.key_len as usize];
+    of_event.iter().map(|other| &other.signal).any(|other| {
+        (other.rule, other.role, other.value) == (signal.rule, signal.role, signal.value)
+            && key(other) == key(signal)
+    })
 }
 
 /// The bits of the number a text reads as; `None` where it reads as none, or as one without end.

@@ -65,12 +65,13 @@ pub fn value(kind: &str) -> Value {
 }
 
 /// The role of an event for a rule, given the place of the rule it met among those referred to. In
-/// ordered sequences roles count from the last one.
+/// ordered sequences roles count from the last one; for types that only count, all events are alike.
 #[must_use]
 pub fn role(spec: &CorrelationSpec, place: u8) -> u8 {
     match spec.kind.as_str() {
         "temporal_ordered" => spec.references.saturating_sub(1).saturating_sub(place),
-        _ => place,
+        "temporal" | "consecutive" => place,
+        _ => 0,
     }
 }
 
