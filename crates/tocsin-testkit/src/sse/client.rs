@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
@@ -45,6 +45,7 @@ pub struct Client {
     lint: Lint,
     waiting: VecDeque<Message>,
     has_ended: bool,
+    patience: Duration,
 }
 
 impl Client {
@@ -79,7 +80,7 @@ impl Client {
         if !headers.contains(&("transfer-encoding".to_string(), "chunked".to_string())) {
             return Err(broken("a stream over HTTP/1.1 comes in chunks"));
         }
-        Ok(Client { socket, lint: Lint::default(), waiting: VecDeque::new(), has_ended: false })
+        Ok(Client { socket, lint: Lint::default(), waiting: VecDeque::new(), has_ended: false, patience })
     }
 
     /// The next event; `None` once the server has closed the stream in good order.
@@ -87,8 +88,13 @@ impl Client {
     /// # Errors
     /// [`ClientError`]: no event within the patience, a broken socket, a deviation.
     pub fn next_event(&mut self) -> Result<Option<Message>, ClientError> {
+        let until = Instant::now() + self.patience;
         while self.waiting.is_empty() && !self.has_ended {
             self.read_chunk()?;
+            // A server that only says that it lives does not keep anybody waiting for ever.
+            if self.waiting.is_empty() && !self.has_ended && Instant::now() >= until {
+                return Err(io::Error::new(io::ErrorKind::TimedOut, "no event within the patience").into());
+            }
         }
         Ok(self.waiting.pop_front())
     }

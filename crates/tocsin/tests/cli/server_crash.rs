@@ -104,6 +104,7 @@ impl Trial {
         let ledger = server.at_rest(&self.token);
         let (kept, replayed) = (self.journal(), self.replayed());
         let stored = self.settled(&server, &replayed);
+        assert_same(&stored, &replayed);
         let (alerts, events) = self.streamed(&server, kept.len(), &replayed);
         server.stop();
 
@@ -113,7 +114,6 @@ impl Trial {
         assert!(!acknowledged.is_empty());
         assert_eq!(ledger["accepted"].as_u64().unwrap() as usize, kept.len());
         assert!(!replayed.is_empty());
-        assert_same(&stored, &replayed);
         let once: BTreeSet<&String> = alerts.iter().collect();
         assert_eq!(once.len(), alerts.len(), "an alert was told twice");
         assert_eq!(events.len(), kept.len(), "events on the stream");
@@ -142,7 +142,11 @@ impl Trial {
         let (mut alerts, mut numbers) = (Vec::new(), Vec::new());
         let mut missing: BTreeSet<&String> = wanted.keys().collect();
         while numbers.len() < events || !missing.is_empty() {
-            let message = stream.next_event().unwrap().unwrap();
+            let seen = numbers.len();
+            let message = stream.next_event().unwrap_or_else(|error| {
+                panic!("{error}: {seen} of {events} events were told, and not the alerts {missing:?}")
+            });
+            let message = message.expect("a stream that goes on");
             match message.kind.as_str() {
                 "security_event" => numbers.extend(numbers_in(message.data.as_bytes())),
                 "alert" => {

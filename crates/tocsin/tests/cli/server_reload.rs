@@ -115,10 +115,12 @@ impl World {
     }
 
     /// Waits until another set is active than this one; the list then.
-    fn wait_for_other_than(&self, set: &Value) -> Value {
+    /// The rules once others than those of before are active, and it is told what changed them.
+    fn wait_for_other_than(&self, before: &Value) -> Value {
         self.server.wait_for("other rules", |_| {
             let rules = self.rules();
-            (rules["rule_set"] != *set).then_some(rules)
+            let changed = |what: &str| rules[what] != before[what];
+            (changed("rule_set") && changed("last_reload")).then_some(rules)
         })
     }
 
@@ -257,7 +259,7 @@ fn a_signal_reloads_and_leaves_the_server_running() {
     write(&world.folder, "rules/user.yml", &counting("by-user", "user.name", 1));
     let id = world.server.process().to_string();
     assert!(Command::new("kill").args(["-HUP", &id]).status().unwrap().success());
-    let after = world.wait_for_other_than(&before["rule_set"]);
+    let after = world.wait_for_other_than(&before);
     assert_eq!((&after["last_reload"]["by"], &after["last_reload"]["edited"]), (&json!("signal"), &json!(1)));
     world.fail(1);
     world.wait_for_alerts(&[("by-user", 1)]);
@@ -278,13 +280,13 @@ fn a_changed_file_is_noticed_once_it_is_written() {
         std::thread::sleep(Duration::from_millis(400));
     }
     write(&world.folder, "rules/user.yml", &text);
-    let after = world.wait_for_other_than(&before["rule_set"]);
+    let after = world.wait_for_other_than(&before);
     assert_eq!((&after["last_reload"]["by"], &after["last_reload"]["edited"]), (&json!("files"), &json!(1)));
     // Put in its place whole, as editors do.
     write(&world.folder, "rules/.user.yml.swp", &counting("by-user", "user.name", 2));
     let path = |name: &str| world.folder.path().join(name);
     std::fs::rename(path("rules/.user.yml.swp"), path("rules/user.yml")).unwrap();
-    let again = world.wait_for_other_than(&after["rule_set"]);
+    let again = world.wait_for_other_than(&after);
     assert_eq!(again["last_reload"]["edited"], 1);
     assert_eq!(world.metric("tocsin_rule_reloads_total{result=\"activated\"}"), Some(2.0));
     assert_eq!(world.metric("tocsin_rule_reloads_total{result=\"refused\"}"), None);
@@ -294,7 +296,7 @@ fn a_changed_file_is_noticed_once_it_is_written() {
     world.server.wait_for("a refusal", |_| refused());
     assert_eq!(world.rules()["rule_set"], again["rule_set"]);
     write(&world.folder, "rules/user.yml", &counting("by-user", "user.name", 3));
-    world.wait_for_other_than(&again["rule_set"]);
+    world.wait_for_other_than(&again);
     assert!(world.server.told().iter().any(|line| line.contains("rules/user.yml:1:1: error: ")));
 }
 
