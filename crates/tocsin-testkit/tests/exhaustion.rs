@@ -339,7 +339,6 @@ fn a_flood_of_forged_keys_hides_nothing_and_touches_nobody_else() {
     assert!(wrong.iter().all(|(_, approximate)| *approximate), "a false alert is not marked");
     assert_eq!(flooded.quiet_alerts(), alone.quiet_alerts());
     assert!(!alone.quiet_alerts().is_empty() || keys < KEYS_PER_WINDOW);
-    assert_eq!(usage.evicted, 0);
     assert!(peak < 512, "{peak} MiB");
     if usage.sketched > 0 {
         assert_eq!(pressure, [("ten".to_string(), false)]);
