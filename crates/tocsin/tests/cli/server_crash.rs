@@ -175,9 +175,9 @@ impl Trial {
         numbers
     }
 
-    /// The alerts of a replay of the journal.
+    /// The alerts of a replay of the journal that treats time as the server does.
     fn replayed(&self) -> BTreeMap<String, Value> {
-        let replay = self.folder.run(&["replay", "--journal", "data", "--json"]);
+        let replay = self.folder.run(&["replay", "--journal", "data", "-c", "tocsin.yaml", "--json"]);
         assert_eq!(replay.code, 0, "{}", replay.err);
         let alerts = replay.out.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
         alerts.map(|alert| (id_of(&alert), canonical(alert))).collect()
