@@ -8,6 +8,7 @@ import re
 # only if the oracle, with that reading and no other, says what Tocsin says.
 READINGS = {
     "number_as_written": "A number of a rule also equals the text the rule writes it as: `0x1F` is 31 and `0x1F`.",
+    "whole_numbers_exact": "Whole numbers are equal if all their digits are; pySigma rounds those above 2^53.",
     "cased_to_the_end": "`cased` holds for the whole chain; pySigma loses it when `windash` or an encoding follows.",
     "filter_apart": "A rule's patterns of names do not see a filter's selections; in pySigma `1 of _*` does.",
     "words_of_unicode": r"`\w` is what Unicode TS 18 says, marks and circled letters too; the specification has no `\w`.",

@@ -60,6 +60,13 @@ modifier_mapping["utf16le"] = SigmaWideModifier
 # YAML 1.2, core schema.
 
 
+def spelled(text):
+    """The number a text of YAML is, whole ones with all their digits."""
+    radix = {"0x": 16, "0o": 8}.get(text[:2])
+    whole = re.fullmatch(r"[-+]?\d+", text)
+    return int(text[2:], radix) if radix else int(text) if whole else float(text)
+
+
 class Loader(SigmaYAMLLoader):
     """pySigma's loader with the scalars of YAML 1.2. It remembers how numbers are spelled."""
 
@@ -69,9 +76,7 @@ class Loader(SigmaYAMLLoader):
 
     def number(self, node):
         text = node.value
-        radix = {"0x": 16, "0o": 8}.get(text[:2])
-        whole = re.fullmatch(r"[-+]?\d+", text)
-        number = int(text[2:], radix) if radix else int(text) if whole else float(text)
+        number = spelled(text)
         self.spellings.setdefault(float(number), set()).add(fold(text))
         return number
 
@@ -217,6 +222,9 @@ class Judge:
         if isinstance(value, SigmaNumber) and "number_as_written" in self.readings:
             spellings = self.spellings[float(value.number)]
             return lambda event: any(test(text) or fold(text) in spellings for text in event.texts(field))
+        if isinstance(value, SigmaNumber) and "whole_numbers_exact" in self.readings:
+            numbers = {spelled(text) for text in self.spellings[float(value.number)]}
+            return lambda event: any(number_of(text) is not None and spelled(text) in numbers for text in event.texts(field))
         return lambda event: any(map(test, event.texts(field)))
 
     def value_test(self, value):
