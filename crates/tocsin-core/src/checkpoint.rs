@@ -9,7 +9,7 @@ use crate::shard::RuleState;
 use crate::watermark::Watermarks;
 
 /// Version of the bytes; a checkpoint of another version is refused.
-const VERSION: u32 = 6;
+const VERSION: u32 = 7;
 
 /// The version of the program.
 const PROGRAM: &str = env!("CARGO_PKG_VERSION");

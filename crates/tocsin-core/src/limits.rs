@@ -29,6 +29,10 @@ pub const EVIDENCE_IDS_MAX: usize = 256;
 /// into a counter (`crate::timeline`). Folding changes no result.
 pub const PENDING_ENTRIES_MAX: usize = 4_096;
 
+/// Events of one group key that may wait for the watermark where there is no room. Above it the older
+/// half is settled early, which blurs the order of what comes late, before any key loses its state.
+pub const PRESSED_ENTRIES_MAX: usize = 512;
+
 /// Events of one key a window holds before its oldest are joined: longer runs that a following
 /// event must end are counted with the times of their beginning blurred.
 pub const WINDOW_ENTRIES_MAX: usize = 8_192;

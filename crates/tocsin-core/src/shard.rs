@@ -20,7 +20,15 @@ pub const SHARDS: usize = 64;
 #[must_use]
 pub fn shard_of(tenant: TenantId, rule: u64, key: &[u8]) -> usize {
     let head = fnv(rule, &tenant.0.to_le_bytes());
-    (fnv(head, key) >> 58) as usize
+    // FNV's last bytes hardly reach its highest bits: addresses of one network would share a shard.
+    (spread(fnv(head, key)) >> 58) as usize
+}
+
+/// The finalizer of MurmurHash3: every bit depends on every other.
+fn spread(hash: u64) -> u64 {
+    let hash = (hash ^ hash >> 33).wrapping_mul(0xff51_afd7_ed55_8ccd);
+    let hash = (hash ^ hash >> 33).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+    hash ^ hash >> 33
 }
 
 /// What a rule contributes to routing: its id and logic, not its place in the rule set.
@@ -264,5 +272,19 @@ impl Shard {
     #[must_use]
     pub fn usage(&self) -> Usage {
         self.rules.values().map(|state| state.usage()).fold(Usage::default(), Usage::and)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neighbours_lie_in_different_shards() {
+        let mut keys = [0; SHARDS];
+        for host in 0..=255 {
+            keys[shard_of(TenantId(0), 7, format!("203.0.113.{host}").as_bytes())] += 1;
+        }
+        assert!(keys.iter().all(|count| *count <= 12), "{keys:?}");
     }
 }

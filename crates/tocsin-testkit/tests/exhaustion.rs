@@ -66,6 +66,32 @@ correlation:
 level: high
 ";
 
+/// Where order counts: what waits for the watermark cannot be joined.
+const SUCCESS_AFTER: &str = "
+title: Failure
+name: failure
+logsource: {category: authentication}
+detection: {sel: {event.outcome: failure}, other: {user.name: u7}, condition: sel and not other}
+level: informational
+---
+title: The one that gets in
+name: inside
+logsource: {category: authentication}
+detection: {sel: {user.name: u7}, condition: sel}
+level: informational
+---
+title: One gets in after fifty failures
+name: after
+correlation:
+  type: consecutive
+  rules: [failure]
+  followed-by: [inside]
+  group-by: [source.ip]
+  timespan: 10m
+  condition: {gte: 50}
+level: critical
+";
+
 struct World {
     loaded: Loaded,
     worker: Worker,
@@ -357,4 +383,30 @@ fn one_key_with_very_much_state_is_not_cut_while_there_is_room() {
     world.end();
     assert_eq!(world.keys(FLOODED, "many"), [("203.0.113.9".to_string(), false)]);
     assert_eq!((usage.keys, usage.evicted, usage.sketched), (1, 0, 0));
+}
+
+/// Twenty addresses send more within the lateness than there is room for. Each gets in a few times,
+/// which is one alert each: their keys are neither dropped nor told anew.
+#[test]
+fn what_waits_of_loud_keys_does_not_cost_them_their_state() {
+    let mut world = World::of(SUCCESS_AFTER.to_string(), 16 << 20);
+    let events: Vec<u64> = (0..400_000).collect();
+    for some in events.chunks(BATCH as usize) {
+        let tried = some.iter().map(|n| {
+            let (address, round) = (n % 20, n / 20);
+            let user = if round % 1_000 == 999 { 7 } else { round % 5 };
+            (*n as i64 / 10, format!("203.0.113.{address}"), user)
+        });
+        world.take_users(FLOODED, tried);
+    }
+    let usage = world.correlator.usage();
+    world.end();
+    let found = world.keys(FLOODED, "after");
+    let addresses: BTreeSet<&String> = found.iter().map(|(address, _)| address).collect();
+    assert_eq!((found.len(), addresses.len()), (20, 20), "{found:?}");
+    assert_eq!((usage.evicted, usage.sketched), (0, 0));
+    let plan = &world.loaded.plan;
+    let of_rule = world.found.iter().filter(|found| plan.meta(found.rule).id == "after");
+    assert_eq!(of_rule.map(|found| found.count).collect::<Vec<u64>>(), vec![20_000; 20]);
+    assert_eq!(world.found.len(), 21, "and the alert of the pressure");
 }

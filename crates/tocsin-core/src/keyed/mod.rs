@@ -7,6 +7,7 @@
 //!
 //! Keys are visited when an event touches them or their deadline comes, never all at once.
 
+mod early;
 mod handover;
 mod order;
 mod room;
@@ -61,6 +62,8 @@ pub struct Keyed<M: Machine> {
     /// Hashes of the keys of a step's signals.
     hashes: Vec<u64>,
     orphans: Orphans,
+    /// Keys of which many entries wait, or did.
+    long: Vec<u32>,
     /// Bytes all keys take beyond their own size.
     heap_bytes: usize,
     /// Bytes this rule may take in this shard.
@@ -96,6 +99,7 @@ impl<M: Machine> Keyed<M> {
             found: Vec::new(),
             hashes: Vec::new(),
             orphans: Orphans::default(),
+            long: Vec::new(),
             heap_bytes: 0,
             room: StateRoom::default(),
             sketch: None,
@@ -218,11 +222,15 @@ impl<M: Machine> Keyed<M> {
         } else if let Some(watermark) = signal.late_behind {
             self.settle(slot, watermark, context, out);
             self.absorb_late(slot, &entry, context, out);
+        } else if self.states.get(slot).as_ref().is_some_and(|state| state.is_settled_at(entry.time)) {
+            self.absorb_late(slot, &entry, context, out);
         } else if let Some(state) = self.states.get_mut(slot)
             && let Some(list) = self.waiting.insert(&mut state.waiting, entry)
         {
             let episode = state.held.as_ref().and_then(|held| held.episode.as_ref());
-            visit::fold_if_long(&*self.machine, list, episode.map(|episode| episode.end));
+            if visit::fold_if_long(&*self.machine, list, episode.map(|episode| episode.end)) {
+                self.is_long(slot);
+            }
         }
         if second {
             self.absorb_on_ingest(slot, signal, out.detections.len() > told);
@@ -236,7 +244,9 @@ impl<M: Machine> Keyed<M> {
         let Some(t0) = self.machine.advance_late(&mut state.machine, entry) else { return };
         self.scratch.clear();
         let in_window = self.machine.in_window(&state.machine);
-        let approximate = self.machine.is_approximate(&state.machine);
+        // What comes from before the watermark's time to a key settled beyond it is out of order.
+        let is_early = state.is_settled_at(entry.time);
+        let approximate = is_early || self.machine.is_approximate(&state.machine);
         let covered = state.episode().is_some_and(|e| e.t0 <= t0 && t0 < e.end);
         let which = if covered { Contributing::Fresh } else { Contributing::All };
         self.machine.contributing(&mut state.machine, which, &mut self.scratch);

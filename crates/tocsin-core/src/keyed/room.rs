@@ -72,11 +72,13 @@ impl<M: Machine> Keyed<M> {
         state.heap_bytes = bytes as u32;
     }
 
-    /// Drops keys that would expire first until the rest fits, and tells what they had to tell.
+    /// Settles early what waits of keys with much of it, so that it takes no room from others; then
+    /// drops keys that would expire first until the rest fits, and tells what they had to tell.
     pub(super) fn make_room(&mut self, context: &StepContext, out: &mut Found) {
         // What is kept for the keys that sketches admit is not for rules that have none.
         let admits = self.machine.admits_at().is_some();
         let bound = if admits { self.room.for_kept } else { self.room.for_all };
+        while self.key_bytes() > self.room.for_all && self.settle_longest(context, out) {}
         while self.key_bytes() > bound
             && let Some((id, slot)) = self.wheel.pop_first()
         {

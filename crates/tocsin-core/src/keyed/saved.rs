@@ -1,6 +1,7 @@
 //! State as bytes, and back.
 
 use crate::detector::SnapshotError;
+use crate::limits::PRESSED_ENTRIES_MAX;
 use crate::machine::{Entries, Machine};
 use crate::orphans::Orphans;
 use crate::sketch::Sketch;
@@ -43,6 +44,7 @@ pub(super) fn restore<M: Machine>(of: &mut Keyed<M>, bytes: &[u8]) -> Result<(),
     of.states = Slab::default();
     of.waiting = Waiting::default();
     of.heap_bytes = 0;
+    of.long.clear();
     for saved in states {
         let Saved { key, waiting, machine, held, bucket } = saved;
         let mut at = WaitingAt::NOWHERE;
@@ -53,6 +55,9 @@ pub(super) fn restore<M: Machine>(of: &mut Keyed<M>, bytes: &[u8]) -> Result<(),
         of.wheel.push(bucket, slot);
         of.enter(slot, hash);
         of.weigh(slot);
+        if of.waiting.len(at) >= PRESSED_ENTRIES_MAX {
+            of.is_long(slot);
+        }
     }
     Ok(())
 }

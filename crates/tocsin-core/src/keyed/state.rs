@@ -91,6 +91,8 @@ pub(super) struct Held<S> {
     pub episode: Option<Episode>,
     pub claim: Option<Claim>,
     pub second: Option<Second<S>>,
+    /// Up to when it was settled before the watermark was there, for want of room.
+    pub settled: Option<Timestamp>,
 }
 
 /// The key's events once more, by when they were taken in.
@@ -102,7 +104,7 @@ pub(super) struct Second<S> {
 
 impl<S> Default for Held<S> {
     fn default() -> Held<S> {
-        Held { episode: None, claim: None, second: None }
+        Held { episode: None, claim: None, second: None, settled: None }
     }
 }
 
@@ -147,6 +149,13 @@ impl<S> KeyState<S> {
         self.tidy();
     }
 
+    pub fn set_settled(&mut self, settled: Option<Timestamp>) {
+        if settled.is_some() || self.held.is_some() {
+            self.held.get_or_insert_default().settled = settled;
+        }
+        self.tidy();
+    }
+
     /// Takes the episode out if it is of that kind.
     pub fn take_episode_if(&mut self, is: impl FnOnce(&Episode) -> bool) -> Option<Episode> {
         let taken = self.held.as_mut()?.episode.take_if(|episode| is(episode));
@@ -155,7 +164,10 @@ impl<S> KeyState<S> {
     }
 
     fn tidy(&mut self) {
-        let empty = |held: &Held<S>| held.episode.is_none() && held.claim.is_none() && held.second.is_none();
+        let empty = |held: &Held<S>| {
+            let Held { episode, claim, second, settled } = held;
+            episode.is_none() && claim.is_none() && second.is_none() && settled.is_none()
+        };
         if self.held.as_deref().is_some_and(empty) {
             self.held = None;
         }
@@ -212,6 +224,31 @@ impl Waiting {
             Place::Nowhere => Entries::new(),
             Place::Single(at) => Entries::from_buf([self.singles.get(at).entry()]),
             Place::List(at) => self.lists.get(at).clone(),
+        }
+    }
+
+    /// How many there are.
+    pub fn len(&self, at: WaitingAt) -> usize {
+        match at.place() {
+            Place::Nowhere => 0,
+            Place::Single(_) => 1,
+            Place::List(at) => self.lists.get(at).len(),
+        }
+    }
+
+    /// One of them.
+    pub fn get(&self, at: WaitingAt, index: usize) -> Option<Entry> {
+        match at.place() {
+            Place::Nowhere => None,
+            Place::Single(at) => (index == 0).then(|| self.singles.get(at).entry()),
+            Place::List(at) => self.lists.get(at).get(index).copied(),
+        }
+    }
+
+    /// Gives back the room of those that are gone.
+    pub fn shrink(&mut self, at: WaitingAt) {
+        if let Place::List(at) = at.place() {
+            self.lists.get_mut(at).shrink_to_fit();
         }
     }
 

@@ -4,7 +4,7 @@
 use crate::detection::Phase;
 use crate::detector::{Emission, Found, StepContext};
 use crate::episode::{Claim, Episode};
-use crate::limits::PENDING_ENTRIES_MAX;
+use crate::limits::{PENDING_ENTRIES_MAX, PRESSED_ENTRIES_MAX};
 use crate::machine::{Contributing, Entries, Entry, Machine};
 use crate::signal::Signal;
 use crate::time::{Span, Timestamp};
@@ -66,6 +66,7 @@ impl<M: Machine> Keyed<M> {
         }
         self.visit_second(slot, context, out);
         let Some(state) = self.states.get_mut(slot) else { return };
+        state.watermark_is_at(context.watermark);
         if context.emission == Emission::Live
             && let Some(episode) = state.episode_mut().filter(|episode| episode.changed)
         {
@@ -158,24 +159,32 @@ impl<M: Machine> Keyed<M> {
             }
         }
         let before = self.waiting.bytes(state.waiting);
+        let mut is_long = false;
         if let Some(list) = self.waiting.insert(&mut state.waiting, Entry::of(signal)) {
-            fold_if_long(&*self.machine, list, None);
+            is_long = fold_if_long(&*self.machine, list, None);
         }
         let bytes = self.waiting.bytes(state.waiting);
         self.heap_bytes = self.heap_bytes + bytes - before;
         state.heap_bytes = state.heap_bytes + bytes as u32 - before as u32;
         let next = waits_for(&self.waiting, state.waiting, self.owner.chained);
         self.wheel_at(slot, next.map_or(signal.time, |entry| entry.time));
+        if is_long {
+            self.is_long(slot);
+        }
         true
     }
 }
 
 /// Folds what waits of a key at powers of two: it may find little, and must not be tried with every
-/// entry.
-pub(super) fn fold_if_long<M: Machine>(machine: &M, list: &mut Entries, boundary: Option<Timestamp>) {
-    if list.len() >= PENDING_ENTRIES_MAX && list.len().is_power_of_two() {
+/// entry. Returns whether much is left.
+pub(super) fn fold_if_long<M: Machine>(machine: &M, list: &mut Entries, boundary: Option<Timestamp>) -> bool {
+    if list.len() < PRESSED_ENTRIES_MAX || !list.len().is_power_of_two() {
+        return false;
+    }
+    if list.len() >= PENDING_ENTRIES_MAX {
         machine.fold(list, boundary);
     }
+    list.len() >= PRESSED_ENTRIES_MAX
 }
 
 /// The entry at which what waits of a key is settled: waiting entries are settled as soon as the
