@@ -8,8 +8,13 @@ use tocsin_core::correlation::{CorrelationSpec, Windowing};
 use crate::ast::{Expr, Item, Part, Pattern, Test};
 use crate::ruleset::Feed;
 
+/// Appends the normalised text of two conditions that must both hold.
+pub fn both(one: &Expr, other: &Expr, out: &mut String) {
+    list("and", [one, other], out);
+}
+
 /// Appends the normalised text of a condition.
-pub fn write(expr: &Expr, out: &mut String) {
+fn write(expr: &Expr, out: &mut String) {
     match expr {
         Expr::And(parts) => list("and", parts, out),
         Expr::Or(parts) => list("or", parts, out),
@@ -23,7 +28,7 @@ pub fn write(expr: &Expr, out: &mut String) {
     }
 }
 
-fn list(word: &str, parts: &[Expr], out: &mut String) {
+fn list<'a>(word: &str, parts: impl IntoIterator<Item = &'a Expr>, out: &mut String) {
     out.push_str(word);
     out.push('(');
     for part in parts {

@@ -32,14 +32,13 @@ impl Compiler {
                 Expr::Or(Vec::new())
             }
         };
-        let expr = Expr::And(vec![detection.condition.clone(), gate.clone()]);
         self.regex_bytes = 0;
         let condition = match self.condition(&detection.condition, &filters, &gate) {
             Ok(condition) => condition,
             Err(refused) => return self.report(&document, Severity::Error, refused),
         };
         let mut text = String::new();
-        canonical::write(&expr, &mut text);
+        canonical::both(&detection.condition, &gate, &mut text);
         let meta = self.meta(&document, &text, Vec::new(), None);
         self.enter(document, meta, None, Some(condition), filters);
     }
