@@ -18,6 +18,7 @@ use tocsin_core::time::Span;
 use crate::ast::{Body, Diagnostic, Document, Place, Severity};
 use crate::atom::Atoms;
 use crate::correlations::Correlations;
+use crate::hints;
 use crate::link::link;
 use crate::program::Condition;
 use crate::ruleset::{AppliedFilter, Feed, Rule, RuleSet};
@@ -211,7 +212,7 @@ impl Compiler {
             severity,
             code: refused.code,
             reason: refused.reason,
-            hint: refused.hint,
+            hint: refused.hint.or_else(|| hints::of(severity, refused.code)),
         });
     }
 }

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::ast::{Diagnostic, Place, Severity};
+use crate::hints;
 use crate::limits::{FILE_DIAGNOSTICS_MAX, FINDINGS_MAX, IDENTIFIER_CHARS_MAX, MESSAGE_CHARS_MAX};
 
 /// The findings about one document (or one file) so far.
@@ -116,6 +117,7 @@ impl Findings {
             return;
         }
         let file = Arc::clone(&self.file);
+        let hint = hint.or_else(|| hints::of(severity, code));
         let (reason, hint) = (short(reason), hint.map(short));
         self.list.push(Diagnostic { file, place, severity, code, reason, hint });
     }

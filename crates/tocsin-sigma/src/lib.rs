@@ -17,6 +17,7 @@ pub mod finding;
 pub mod fold;
 pub mod glob;
 mod grams;
+mod hints;
 mod judge;
 pub mod limits;
 mod lines;

@@ -35,7 +35,7 @@ use crate::config::plan::RunPlan;
 use crate::loading;
 use crate::output::complain;
 use crate::server::reload::Reloader;
-use crate::server::rules::{BY_START, Files, Places, Recorded};
+use crate::server::rules::{BY_START, Files, Places, Recorded, broken};
 use crate::server::signals::Signals;
 use crate::server::{Listening, Server, open_files};
 
@@ -227,7 +227,7 @@ struct Today {
     rules: Arc<ReadyRules>,
     places: Places,
     files: Files,
-    sound: HashSet<PathBuf>,
+    broken: HashSet<PathBuf>,
     store: RuleSetStore,
     is_kept: bool,
 }
@@ -250,7 +250,7 @@ impl Today {
             tracing::warn!(%reason, "the rules cannot be kept beside the journal yet");
         }
         let rules = Arc::new(ReadyRules::new(RuleSetStore::id(&files.texts), &loaded, BY_START));
-        Ok(Today { sound: files.sound(&loaded), rules, places, files, store, is_kept: kept.is_ok() })
+        Ok(Today { broken: broken(&loaded), rules, places, files, store, is_kept: kept.is_ok() })
     }
 
     /// Starts to watch them. Every activation up to `known` was made before this start.
@@ -272,7 +272,7 @@ impl Today {
             intake,
             wishes,
             current: self.rules,
-            sound: self.sound,
+            broken: self.broken,
             before: None,
             unkept: Some(self.files.texts).filter(|_| !self.is_kept),
             known: Some(known),

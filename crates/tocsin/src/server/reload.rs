@@ -19,7 +19,7 @@ use tocsin_sigma::ast::{Diagnostic, Place, Severity};
 use tocsin_store::RuleSetStore;
 
 use crate::loading;
-use crate::server::rules::{Files, Places, is_error};
+use crate::server::rules::{Files, Places, broken, is_error};
 
 /// On whose behalf rules are reloaded that a signal asked for.
 pub const BY_SIGNAL: &str = "signal";
@@ -53,10 +53,10 @@ pub struct Reloader {
     pub intake: Intake,
     /// What is asked for.
     pub wishes: Wishes,
-    /// The set that was handed in last, and its files without an error.
+    /// The set that was handed in last, and its files with an error.
     pub current: Arc<ReadyRules>,
     /// See [`Reloader::current`].
-    pub sound: HashSet<PathBuf>,
+    pub broken: HashSet<PathBuf>,
     /// The set before it. It is held so that what it takes is given back here, and not by the stage
     /// that is done with it.
     pub before: Option<Arc<ReadyRules>>,
@@ -123,14 +123,14 @@ impl Reloader {
         let rules = Arc::new(ReadyRules::new(id, &loaded, by));
         rules.make_matcher(&self.engine);
         let difference = Difference::between(&self.current, &rules);
-        self.hand_in(rules, files.sound(&loaded))?;
+        self.hand_in(rules, broken(&loaded))?;
         let diagnostics = loading::worth_telling(&loaded.diagnostics).cloned().collect();
         Ok(Reloaded { id, is_same: false, difference, diagnostics })
     }
 
     /// Refuses a set in which something is wrong that was not wrong before, or nothing is left.
     fn judge(&self, loaded: &Loaded) -> Result<(), Refused> {
-        let is_new = |found: &&Diagnostic| is_error(found) && self.sound.contains(&*found.file);
+        let is_new = |found: &&Diagnostic| is_error(found) && !self.broken.contains(&*found.file);
         let wrong: Vec<Diagnostic> = loaded.diagnostics.iter().filter(is_new).cloned().collect();
         if !wrong.is_empty() {
             return Err(Refused::Invalid(wrong));
@@ -147,13 +147,13 @@ impl Reloader {
     }
 
     /// Hands a set in, and waits until it is active.
-    fn hand_in(&mut self, rules: Arc<ReadyRules>, sound: HashSet<PathBuf>) -> Result<(), Refused> {
+    fn hand_in(&mut self, rules: Arc<ReadyRules>, broken: HashSet<PathBuf>) -> Result<(), Refused> {
         let stopping = || Refused::Unavailable("the server is going down".to_string());
         let outcome = self.intake.activate(Arc::clone(&rules)).map_err(|_| stopping())?;
         self.known = None;
         self.unkept = None;
         self.before = Some(std::mem::replace(&mut self.current, rules));
-        self.sound = sound;
+        self.broken = broken;
         match outcome.recv().map_err(|_| stopping())? {
             Ok(position) => {
                 self.known = Some(position);

@@ -78,15 +78,11 @@ impl Files {
     pub fn load(&self, seed: u64) -> Loaded {
         loading::rules_of(&self.texts, self.unreadable.clone(), GATE, seed)
     }
+}
 
-    /// Those of which every rule has loaded: an error in one of them is new.
-    #[must_use]
-    pub fn sound(&self, loaded: &Loaded) -> HashSet<PathBuf> {
-        let broken: HashSet<&PathBuf> =
-            loaded.diagnostics.iter().filter(|found| is_error(found)).map(|found| &*found.file).collect();
-        let sound = self.texts.all().map(|file| &file.path).filter(|path| !broken.contains(path));
-        sound.cloned().collect()
-    }
+/// The files in which something keeps a rule from loading: an error in any other is new.
+pub fn broken(loaded: &Loaded) -> HashSet<PathBuf> {
+    loaded.diagnostics.iter().filter(|found| is_error(found)).map(|found| found.file.to_path_buf()).collect()
 }
 
 /// Whether this keeps a rule from loading.

@@ -233,11 +233,26 @@ fn a_wrong_set_changes_nothing_and_says_where() {
     assert_eq!(world.rules()["items"].as_array().unwrap().len(), 3);
 }
 
-/// As at a start: one bad rule never keeps the others from running.
 #[test]
-fn a_new_file_that_is_broken_is_told_and_left_out() {
+fn a_new_file_that_is_broken_changes_nothing() {
     let world = World::start(folder(), UNWATCHED);
+    let before = world.rules();
     write(&world.folder, "rules/bad.yml", "title: x\n");
+    write(&world.folder, "rules/good.yml", &counting("good", "source.ip", 1));
+    let answer = world.reload();
+    let error = &answer.json()["errors"][0];
+    assert_eq!((answer.status, &error["file"], &error["line"]), (422, &json!("rules/bad.yml"), &json!(1)));
+    assert_eq!(world.rules()["rule_set"], before["rule_set"]);
+    std::fs::remove_file(world.folder.path().join("rules/bad.yml")).unwrap();
+    assert_eq!(counts(&world.reload()), [4, 3, 0, 1, 0]);
+}
+
+/// At a start one bad rule never keeps the others from running; nor does it stand in the way of changes.
+#[test]
+fn a_file_that_was_broken_at_the_start_stays_left_out() {
+    let folder = folder();
+    write(&folder, "rules/bad.yml", "title: x\n");
+    let world = World::start(folder, UNWATCHED);
     write(&world.folder, "rules/good.yml", &counting("good", "source.ip", 1));
     let answer = world.reload();
     assert_eq!((answer.status, counts(&answer)), (200, [4, 3, 0, 1, 0]));
@@ -245,7 +260,6 @@ fn a_new_file_that_is_broken_is_told_and_left_out() {
     let is_error = |found: &&Value| found["severity"] == "error";
     let error = told["diagnostics"].as_array().unwrap().iter().find(is_error).unwrap();
     assert_eq!((&error["file"], &error["line"]), (&json!("rules/bad.yml"), &json!(1)));
-    // It was broken before, so it does not stand in the way of the next change either.
     write(&world.folder, "rules/good.yml", &counting("good", "source.ip", 2));
     assert_eq!(counts(&world.reload()), [4, 3, 1, 0, 0]);
     let again = world.reload();
