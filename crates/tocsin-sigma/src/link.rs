@@ -126,13 +126,17 @@ fn rouse(
     }
 }
 
+/// Cost of an atom that says from where an event comes: more than that of the longest list of values. A
+/// rule is tried at every event that has its witness, and these are set in most.
+const GATE_COST: u32 = 100_000_000;
+
 /// How often an atom is likely to be set: rules are tried when their cheapest witness is.
 fn cost(atom: &Atom, table: &FieldTable) -> u32 {
     let name = atom.field.map_or("", |field| table.name(field));
     let gate =
         ["EventID", "Channel", "event.category", "event.outcome", "logsource.product", "logsource.service"];
     if gate.contains(&name) {
-        return 1_000;
+        return GATE_COST;
     }
     match &atom.test {
         AtomTest::Exists | AtomTest::IsNull | AtomTest::Bool(_) => 500,
