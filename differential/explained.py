@@ -21,7 +21,7 @@ LOADING = [
     ("null_in_list", r"\[(null_in_list|null_value)\]", "", "`null` is a value by itself: not in a list, no keyword."),
     ("never_in_a_date", r"\[date_value\]", "", "No time has this part; a rule that can never match is told."),
     ("netmask", r"`[0-9.]+` is no prefix length", "", "CIDR notation is an address and a prefix length."),
-    ("linear_time", r"regular expression (looks around|refers back)", "", "Not in the specification's part of PCRE, and not in linear time."),
+    ("linear_time", r"regular expression (looks around|refers back|repeats possessively|has an atomic)", "", "Not in the specification's part of PCRE, and not in linear time."),
     ("utf16_alone", r"no text that an event could hold", "", "UTF-16 without base64 behind it is no text: it stands only before base64."),
     ("short_offset", r"too short for `base64offset`", "", "A shifted form without letters would be found in every value."),
     ("utf16_of_ascii", "", r"only allowed for (ascii|valid Unicode) strings", "UTF-16 is defined for all text; pySigma encodes what passes as UTF-8."),

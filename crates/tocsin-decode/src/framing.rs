@@ -60,7 +60,7 @@ enum Envelope {
     Unclear,
 }
 
-/// Whether the object a text begins with is `{"Records":[` with an object, or nothing, in the list.
+/// Whether the object a text begins with is `{"Records":[` with an object, `null` or nothing in the list.
 fn envelope(text: &[u8]) -> Envelope {
     let head = &text[..text.len().min(ENVELOPE_HEAD_BYTES_MAX)];
     let opened = ENVELOPE_KEYS.iter().map(|key| envelope_of(head, key)).find(|with| *with != Envelope::No);
@@ -81,7 +81,8 @@ fn envelope_of(head: &[u8], key: &[u8]) -> Envelope {
         }
     }
     match rest.trim_ascii_start().first() {
-        Some(b'{' | b']') => Envelope::Opens(head.len() - rest.len()),
+        // Before an object, or a `null` that stands for one.
+        Some(b'{' | b']' | b'n') => Envelope::Opens(head.len() - rest.len()),
         Some(_) => Envelope::No,
         None => Envelope::Unclear,
     }
@@ -390,6 +391,7 @@ mod tests {
             ("{\"Records\":[{}],\"next\":{\"a\":\"}\"},\"b\":[1]}{\"c\":1}", &["{}", "{\"c\":1}"], false),
             ("{\"Records\":[{\"Records\":[{}]}]}", &["{\"Records\":[{}]}"], false),
             ("[{\"Records\":[{}]}]", &["{\"Records\":[{}]}"], false),
+            ("{\"Records\":[null,{}]}", &["null", "{}"], false),
             ("{\"Records\":[7]}", &["{\"Records\":[7]}"], false),
             ("{\"Records\":{}}", &["{\"Records\":{}}"], false),
             ("{\"a\":1,\"Records\":[{}]}", &["{\"a\":1,\"Records\":[{}]}"], false),

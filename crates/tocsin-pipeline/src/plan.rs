@@ -210,6 +210,6 @@ fn refused(document: &Document, reason: String) -> Diagnostic {
         severity: Severity::Error,
         code: "unsupported_correlation",
         reason,
-        hint: None,
+        hint: Some("docs/rules.md has the types of correlation, and what each takes".to_string()),
     }
 }

@@ -137,10 +137,10 @@ fn depth_and_size_are_bounded() {
     let wide = |count: usize| vec!["a"; count].join(" or ");
     assert_eq!(load(&rule(&wide(3_000))).0.len(), 1);
     refused(&wide(3_400), "10:16679 error condition_too_large");
-    let values = vec!["1"; 30_000].join(",");
+    let values = vec!["1"; 16_000].join(",");
     let rule = format!(
         "title: t\nlogsource: {{product: x}}\ndetection:\n  a: {{x: [{values}]}}\n  condition: {}\n",
-        wide(7)
+        wide(13)
     );
-    assert_eq!(findings(&rule), vec!["5:44 error condition_too_large"]);
+    assert_eq!(findings(&rule), vec!["5:74 error condition_too_large"]);
 }

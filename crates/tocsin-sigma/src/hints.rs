@@ -6,6 +6,7 @@ use crate::ast::Severity;
 /// Hints by code, in order.
 const HINTS: &[(&str, &str)] = &[
     ("chain_group_by", "group by a field that every rule the correlation counts has"),
+    ("compare_value", "write a number; text is compared with `startswith`, `contains` or `re`"),
     ("condition_never", "write bounds that a number can meet, the lower one below the upper one"),
     ("condition_syntax", "join selections by `and`, `or`, `not`, `1 of`, `all of`; close what is opened"),
     ("condition_too_deep", "leave out parentheses, or name parts as selections and join those"),

@@ -9,6 +9,13 @@ pub const FILE_DIAGNOSTICS_MAX: usize = 20;
 /// Nesting of lists and mappings of one style in a rule file. A deeper document does not load.
 pub const YAML_DEPTH_MAX: usize = 64;
 
+/// Values, lists, mappings and keys of one document of a rule file. A rule with more does not load: long
+/// lists belong into placeholders.
+pub const YAML_NODES_MAX: usize = 16_384;
+
+/// The same of a file of placeholders or log sources. One with more is not read.
+pub const LOCAL_NODES_MAX: usize = 262_144;
+
 /// Nesting of a condition (parentheses, `not`) and of a search identifier's lists. A deeper one
 /// does not load: evaluation and compilation recurse.
 pub const CONDITION_DEPTH_MAX: usize = 64;

@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use crate::ast::{Diagnostic, Place};
 use crate::finding::Findings;
-use crate::limits::{FILE_BYTES_MAX, FILE_DOCUMENTS_MAX, FINDINGS_MAX, LINT_VALUE_BYTES_MAX};
+use crate::limits::{FILE_BYTES_MAX, FILE_DOCUMENTS_MAX, FINDINGS_MAX, LINT_VALUE_BYTES_MAX, YAML_NODES_MAX};
 use crate::parse::plain_text;
 use crate::yaml::{self, Data, Entry, Node, Scalar};
 
@@ -80,7 +80,9 @@ pub fn lint(file: &Arc<PathBuf>, text: &str, names: &FieldNames) -> Vec<Diagnost
     let pieces = yaml::split(&text);
     for piece in pieces.into_iter().take(FILE_DOCUMENTS_MAX) {
         let mut unreadable = Findings::new(Arc::clone(file));
-        let Some(root) = yaml::read(&mut unreadable, piece).filter(|_| !unreadable.has_errors()) else {
+        let Some(root) =
+            yaml::read(&mut unreadable, piece, YAML_NODES_MAX).filter(|_| !unreadable.has_errors())
+        else {
             continue;
         };
         let mut findings = Findings::new(Arc::clone(file));

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::ast::{Diagnostic, Place};
 use crate::finding::Findings;
-use crate::limits::{FILE_BYTES_MAX, PLACEHOLDER_VALUES_MAX};
+use crate::limits::{FILE_BYTES_MAX, LOCAL_NODES_MAX, PLACEHOLDER_VALUES_MAX};
 use crate::logsource::OwnSources;
 use crate::parse::{fields, plain_text};
 use crate::yaml::{self, Data, Node};
@@ -80,7 +80,7 @@ pub(crate) fn root(findings: &mut Findings, text: &str) -> Option<Node> {
         findings.warning(start, "no_document", "the file holds no document");
         return None;
     };
-    yaml::read(findings, piece)
+    yaml::read(findings, piece, LOCAL_NODES_MAX)
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 use crate::ast::{Body, Diagnostic, Document, Head, Place};
 use crate::finding::Findings;
-use crate::limits::{FILE_BYTES_MAX, FILE_DOCUMENTS_MAX, FINDINGS_MAX};
+use crate::limits::{FILE_BYTES_MAX, FILE_DOCUMENTS_MAX, FINDINGS_MAX, YAML_NODES_MAX};
 use crate::local::Local;
 use crate::yaml::{self, Data, Node, Piece};
 
@@ -101,7 +101,7 @@ fn document(
         findings.error_with_hint(place, "invalid_utf8", "this is not UTF-8", "save the file as UTF-8");
         return None;
     }
-    let root = yaml::read(findings, piece)?;
+    let root = yaml::read(findings, piece, YAML_NODES_MAX)?;
     if !matches!(root.data, Data::Map(_)) {
         findings.error(root.place, "no_rule", "a rule is a mapping of keys to values");
         return None;

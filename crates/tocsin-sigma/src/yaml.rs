@@ -205,15 +205,15 @@ fn has_content(piece: &Piece<'_>) -> bool {
 }
 
 /// Reads one document. `None` (and a finding) when its syntax is broken; aliases, tags and repeated
-/// keys are findings too, but the tree goes on.
-pub fn read(findings: &mut Findings, piece: Piece<'_>) -> Option<Node> {
+/// keys are findings too, but the tree goes on. A document of more than `nodes_max` nodes is given up.
+pub fn read(findings: &mut Findings, piece: Piece<'_>, nodes_max: usize) -> Option<Node> {
     let mut options = granit_parser::options! {
         flow_nesting_limit: YAML_DEPTH_MAX,
         block_nesting_limit: YAML_DEPTH_MAX,
     };
     options.set_emit_comments(false);
     let events = Parser::new_from_str_with_options(piece.text, options);
-    let mut reader = Reader { findings, events, aliases: 0, piece };
+    let mut reader = Reader { findings, events, aliases: 0, room: nodes_max, piece };
     reader.document().ok()
 }
 
@@ -248,6 +248,8 @@ struct Reader<'a, 'f> {
     events: Parser<'a, StrInput<'a>>,
     /// Aliases met so far.
     aliases: usize,
+    /// Nodes there may still be.
+    room: usize,
     piece: Piece<'a>,
 }
 
@@ -286,6 +288,17 @@ impl<'a> Reader<'a, '_> {
 
     fn node(&mut self, event: Event<'a>, span: Span) -> Result<Node, Broken> {
         let place = self.place(span.start.line(), span.start.col());
+        let Some(room) = self.room.checked_sub(1) else {
+            let hint = "split it, and put long lists into the file of `--placeholders`";
+            self.findings.error_with_hint(
+                place,
+                "too_many_nodes",
+                "the document holds too many values",
+                hint,
+            );
+            return Err(Broken);
+        };
+        self.room = room;
         let source = span.byte_range().unwrap_or_default();
         let data = match event {
             Event::Scalar(text, style, _, tag) => Data::Scalar(self.scalar(place, &source, text, style, tag)),

@@ -7,7 +7,7 @@ use super::*;
 
 fn read_text(text: &str) -> (Option<Node>, Vec<String>) {
     let mut findings = Findings::new(Arc::new(PathBuf::from("rule.yml")));
-    let node = split(text).into_iter().map(|piece| read(&mut findings, piece)).next_back().flatten();
+    let node = split(text).into_iter().map(|piece| read(&mut findings, piece, 1_000)).next_back().flatten();
     let shown = findings
         .into_list()
         .into_iter()

@@ -58,6 +58,8 @@ fn files_of_yaml() {
         ("mappings in mappings", rule(&"{a: ".repeat(50_000), "s"), "6:262 yaml_syntax"),
         ("a long scalar", rule(&format!("{{a: '{}'}}", "x".repeat(10_000_000)), "s"), "1:1 file_too_large"),
         ("many documents", "---\nx\n".repeat(150_000), "8193:1 file_too_large"),
+        ("a long list", rule(&format!("{{a: [{}]}}", "a,".repeat(500_000)), "s"), "6:32749 too_many_nodes"),
+        ("many maps", rule(&format!("[{}]", "{a: b},".repeat(140_000)), "s"), "6:38206 too_many_nodes"),
         ("a key twice", format!("{}a: b\n", "a: b\n".repeat(150_000)), "2:1 duplicate_key"),
         ("tags", format!("a: {}x\n", "!b ".repeat(3)), "1:6 yaml_tag"),
     ] {
@@ -145,7 +147,7 @@ fn correlations() {
         (0..3_000).map(|n| correlation(&format!("c{n}"), &format!("c{}", (n + 1) % 3_000))).collect();
     assert_eq!(refused(&ring), "5:11 correlation_cycle");
     assert_eq!(refused(&correlation("bad", "nobody")), "5:11 unknown_rule");
-    let many: Vec<String> = (0..50_000).map(|n| format!("r{n}")).collect();
+    let many: Vec<String> = (0..5_000).map(|n| format!("r{n}")).collect();
     assert!(refused(&correlation("bad", &many.join(", "))).ends_with("too_many_rules"));
     assert_eq!(refused(&correlation("bad", &vec!["good"; 4_000].join(", "))), "5:17 duplicate_rule");
     let mut chain = String::new();

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use regex_syntax::ast::ErrorKind;
+use regex_syntax::ast::{Ast, ErrorKind, RepetitionKind, Visitor};
 
 use crate::limits::REGEX_TEXT_BYTES_MAX;
 
@@ -178,12 +178,21 @@ pub fn check(pattern: &str, flags: Flags) -> Result<(), (String, Option<String>)
         .multi_line(flags.multi_line)
         .dot_matches_new_line(flags.dot_all)
         .build();
+    let linear = "Tocsin matches in linear time; write it without, with `not` in the condition";
     let error = match parser.parse(pattern) {
+        Ok(_) if is_possessive(pattern) => {
+            let reason = "the regular expression repeats possessively".to_owned();
+            return Err((reason, Some(linear.to_owned())));
+        }
         Ok(_) => return Ok(()),
         Err(error) => error,
     };
-    let linear = "Tocsin matches in linear time; write it without, with `not` in the condition";
     Err(match &error {
+        regex_syntax::Error::Parse(error)
+            if *error.kind() == ErrorKind::FlagUnrecognized && pattern.contains("(?>") =>
+        {
+            ("the regular expression has an atomic group".to_owned(), Some(linear.to_owned()))
+        }
         regex_syntax::Error::Parse(error) => match error.kind() {
             ErrorKind::UnsupportedLookAround => {
                 ("the regular expression looks around".to_owned(), Some(linear.to_owned()))
@@ -200,6 +209,41 @@ pub fn check(pattern: &str, flags: Flags) -> Result<(), (String, Option<String>)
         }
         _ => ("the regular expression does not parse".to_owned(), Some(LITERAL.to_owned())),
     })
+}
+
+/// Whether a `+` stands behind a quantifier (`a++`, `a{2}+`): in PCRE the repetition then gives nothing
+/// back, here it would only be repeated.
+fn is_possessive(pattern: &str) -> bool {
+    if !["++", "*+", "?+", "}+"].iter().any(|sign| pattern.contains(sign)) {
+        return false;
+    }
+    let ast = regex_syntax::ast::parse::Parser::new().parse(pattern);
+    ast.is_ok_and(|ast| regex_syntax::ast::visit(&ast, Possessive).is_err())
+}
+
+/// Ends where a greedy repetition stands right under a `+`.
+struct Possessive;
+
+impl Visitor for Possessive {
+    type Output = ();
+    type Err = ();
+
+    fn finish(self) -> Result<(), ()> {
+        Ok(())
+    }
+
+    fn visit_pre(&mut self, ast: &Ast) -> Result<(), ()> {
+        match ast {
+            Ast::Repetition(outer) if matches!(outer.op.kind, RepetitionKind::OneOrMore) && outer.greedy => {
+                if matches!(&*outer.ast, Ast::Repetition(inner) if inner.greedy) {
+                    Err(())
+                } else {
+                    Ok(())
+                }
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// What to do about an expression that has gone wrong in no way of its own.
@@ -264,6 +308,20 @@ mod tests {
             assert_eq!(with_pcre_end(text, false), expect, "{text}");
         }
         assert_eq!(with_pcre_end("a$", true), "a$");
+    }
+
+    #[test]
+    fn a_possessive_repetition_is_no_repetition_of_one() {
+        let check = |text: &str| check(&translate(text), Flags::default());
+        for text in ["a++a", "a*+", "a?+b", "^a{1,2}+a$", "(x++|y)", "(?>a)"] {
+            assert!(
+                check(text).is_err_and(|(_, hint)| hint.is_some_and(|hint| hint.contains("linear"))),
+                "{text}"
+            );
+        }
+        for text in ["(?:a+)+", r"a\++", "[a+]+", "a+?", r"\}+", "[++]"] {
+            assert_eq!(check(text), Ok(()), "{text}");
+        }
     }
 
     #[test]

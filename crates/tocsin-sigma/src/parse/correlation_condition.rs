@@ -86,16 +86,7 @@ fn percentile(findings: &mut Findings, entry: &Entry) -> Option<f64> {
 
 /// Operators no number can meet together.
 fn check_range(findings: &mut Findings, entry: &Entry, operators: &[(Comparison, f64)]) {
-    let holds = |number: f64| {
-        operators.iter().all(|(comparison, limit)| match comparison {
-            Comparison::Gt => number > *limit,
-            Comparison::Gte => number >= *limit,
-            Comparison::Lt => number < *limit,
-            Comparison::Lte => number <= *limit,
-            Comparison::Eq => number == *limit,
-            Comparison::Neq => number != *limit,
-        })
-    };
+    let holds = |number: f64| operators.iter().all(|(comparison, limit)| comparison.holds(number, *limit));
     // Whether a number meets them all only changes at the limits: one on each side of each will do.
     let limits: Vec<f64> = operators.iter().map(|(_, limit)| *limit).collect();
     let mut sorted = limits.clone();
@@ -106,6 +97,17 @@ fn check_range(findings: &mut Findings, entry: &Entry, operators: &[(Comparison,
     if !possible {
         findings.error(entry.value.place, "condition_never", "no number meets all of these operators");
     }
+}
+
+/// Whether a count, a whole number from 0 up to `most`, meets all of these operators.
+pub(super) fn counts_can_meet(operators: &[(Comparison, f64)], most: f64) -> bool {
+    // Whether one does only changes beside the limits.
+    let near = |limit: f64| [limit.floor() - 1.0, limit.floor(), limit.floor() + 1.0];
+    let mut counts = operators.iter().flat_map(|(_, limit)| near(*limit)).chain([0.0, most]);
+    counts.any(|count| {
+        (0.0..=most).contains(&count)
+            && operators.iter().all(|(comparison, limit)| comparison.holds(count, *limit))
+    })
 }
 
 /// A condition of names of rules, over their indices in `rules`.

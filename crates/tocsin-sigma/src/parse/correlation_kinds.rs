@@ -8,6 +8,7 @@ use crate::finding::Findings;
 use crate::limits::SEQUENCE_RULES_MAX;
 use crate::yaml::Entry;
 
+use super::correlation_condition::counts_can_meet;
 use super::fields;
 
 /// Whether a part must be there, may be, or must not.
@@ -119,6 +120,14 @@ fn check_operators(findings: &mut Findings, kind: &Kind, correlation: &Correlati
     if let Some((_, number)) = fraction.filter(|_| kind.whole) {
         let reason = format!("`{}` counts whole things, and {number} is none", kind.name);
         findings.error(place, "condition_value", reason);
+    }
+    let most = if kind.sequence { correlation.rules.len() as f64 } else { f64::MAX };
+    if kind.whole && !findings.has_errors() && !counts_can_meet(&correlation.condition, most) {
+        let reason = match kind.sequence {
+            true => format!("`{}` counts at most its {most} rules, and no such count meets this", kind.name),
+            false => format!("`{}` counts from 0 in whole steps, and no count meets this", kind.name),
+        };
+        findings.error(place, "condition_never", reason);
     }
 }
 
