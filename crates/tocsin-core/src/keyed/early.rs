@@ -13,7 +13,7 @@ use super::state::KeyState;
 
 impl<M: Machine> Keyed<M> {
     /// Takes note that many entries of a key wait.
-    pub(super) fn is_long(&mut self, slot: u32) {
+    pub(super) fn note_long(&mut self, slot: u32) {
         if !self.long.contains(&slot) {
             self.long.push(slot);
         }

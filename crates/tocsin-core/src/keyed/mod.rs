@@ -229,7 +229,7 @@ impl<M: Machine> Keyed<M> {
         {
             let episode = state.held.as_ref().and_then(|held| held.episode.as_ref());
             if visit::fold_if_long(&*self.machine, list, episode.map(|episode| episode.end)) {
-                self.is_long(slot);
+                self.note_long(slot);
             }
         }
         if second {

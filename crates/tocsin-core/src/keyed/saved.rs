@@ -56,7 +56,7 @@ pub(super) fn restore<M: Machine>(of: &mut Keyed<M>, bytes: &[u8]) -> Result<(),
         of.enter(slot, hash);
         of.weigh(slot);
         if of.waiting.len(at) >= PRESSED_ENTRIES_MAX {
-            of.is_long(slot);
+            of.note_long(slot);
         }
     }
     Ok(())

@@ -169,7 +169,7 @@ impl<M: Machine> Keyed<M> {
         let next = waits_for(&self.waiting, state.waiting, self.owner.chained);
         self.wheel_at(slot, next.map_or(signal.time, |entry| entry.time));
         if is_long {
-            self.is_long(slot);
+            self.note_long(slot);
         }
         true
     }
